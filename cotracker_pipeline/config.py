@@ -1,0 +1,336 @@
+"""The one definition of a study, a variant, a recipe and a strategy.
+
+A *recipe* changes what is learned; a *strategy* changes only how it is computed and leaves loss and
+gradients as they are (``precision`` stands between the two: it changes rounding). A *variant* is a recipe
+plus a strategy.
+
+``python -m cotracker_pipeline.config`` prints the JSON schema that Snakemake validates a study file against.
+"""
+
+import difflib
+import json
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic_core import ErrorDetails
+
+from cotracker_pipeline.errors import UserError
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Size = Annotated[int, Field(ge=1)]
+Amount = Annotated[float, Field(gt=0)]
+S = TypeVar("S", bound="Section")
+
+Checkpointable = Literal["encoder", "transformer"]
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Strategy(Section):
+    """How a step is computed. ``Strategy()`` is the plain computation of the published code."""
+
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="bf16: autocast of encoder, correlation and transformer; coordinates stay fp32"
+    )
+    checkpoint: tuple[Checkpointable, ...] = Field(
+        (), description="parts whose activations are recomputed in the backward pass instead of kept"
+    )
+
+
+class Recipe(Section):
+    """What is learned. The defaults are those of the published CoTracker2 training."""
+
+    tracks: Size = Field(768, description="tracks per sample at the true size")
+    corr_radius: Size = Field(3, description="correlation radius in feature pixels")
+    use_track_mask: bool = Field(True, description="token channel: this frame of this track needs an update")
+    use_attention_mask: bool = Field(True, description="hide tracks from attention until they are queried")
+    iterations: Size = Field(4, description="refinement iterations per window in training")
+    loss: Literal["corrected", "published"] = Field(
+        "corrected", description="published: divided by N once more, visibility loss on probabilities"
+    )
+    steps: Size = Field(50_000, description="optimiser steps")
+    learning_rate: Amount = Field(5e-4, description="peak of the one-cycle schedule")
+    weight_decay: float = Field(1e-5, ge=0)
+    gradient_clip: Amount = Field(10.0, description="largest global L2 norm of the gradient")
+
+
+class ModelSize(Section):
+    """Sizes of a CoTracker2. The defaults are those of the published model (45.5 M parameters)."""
+
+    window_len: Size = Field(8, description="frames of a sliding window (even)")
+    stride: Literal[1, 2, 4, 8] = Field(4, description="pixels of the image per feature pixel")
+    num_virtual_tracks: Size = 64
+    model_resolution: tuple[Size, Size] = Field((384, 512), description="height, width of the position table")
+    corr_levels: Size = Field(4, description="levels of the correlation pyramid")
+    feature_dim: Size = Field(128, description="channels of the feature map")
+    encoder_widths: tuple[Size, Size, Size, Size, Size] = Field(
+        (64, 64, 96, 128, 128), description="channels of the encoder's stem and its four stages"
+    )
+    hidden_size: Size = Field(384, description="channels of the update transformer")
+    num_heads: Size = 8
+    depth: Size = Field(6, description="time blocks, each followed by a space stage")
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "ModelSize":
+        if self.window_len % 2:
+            raise ValueError(f"window_len {self.window_len} must be even: windows overlap by half")
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}"
+            )
+        return self
+
+
+class Clip(Section):
+    """The shape of one training batch."""
+
+    batch_size: Size = 1
+    frames: Size = 24
+    height: Size = 384
+    width: Size = 512
+
+
+class Memory(Section):
+    """The true size: what peak memory is predicted and measured for."""
+
+    model: ModelSize = ModelSize()
+    clip: Clip = Clip()
+    inference_iterations: Size = Field(6, description="refinement iterations of the inference peak")
+
+
+class Rendered(Section):
+    """Synthetic clips, rendered by the scene engine."""
+
+    preset: Literal["smoke", "easy", "kubric"] = "smoke"
+    sequences: Size
+    shards: Size = Field(1, description="files, and so jobs, that the sequences are divided among")
+    frames: Size = 24
+    height: Size = 128
+    width: Size = 128
+    points: Size = Field(256, description="tracks per sequence")
+
+    @model_validator(mode="after")
+    def _shards(self) -> "Rendered":
+        if self.shards > self.sequences:
+            raise ValueError(f"shards {self.shards} must not exceed sequences {self.sequences}")
+        return self
+
+
+class Split(Section):
+    """Where the clips of one split come from: either rendered here, or files in the HDF5 layout."""
+
+    render: Rendered | None = None
+    files: tuple[Path, ...] = Field((), description="HDF5 shards that exist already")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Split":
+        if (self.render is None) == (not self.files):
+            raise ValueError("give either render or files")
+        return self
+
+
+class Data(Section):
+    """The splits of the study. Training and the other two never share a texture or a scene."""
+
+    train: Split
+    eval: Split
+
+
+class WarmUp(Section):
+    """Supervised matching that trains the encoder once, for all variants to start from."""
+
+    steps: Size
+    batch_size: Size = 4
+    learning_rate: Amount = 1e-3
+    matches: Size = Field(64, description="pairs of visible points per pair of frames")
+    temperature: Amount = Field(0.1, description="of the softmax over the correlation map")
+
+
+class Training(Section):
+    """The scale at which accuracy is studied: what this machine can train."""
+
+    model: ModelSize = ModelSize()
+    clip: Clip = Clip()
+    track_factor: float = Field(1.0, gt=0, le=1, description="tracks trained with, per track of the recipe")
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    warm_up: WarmUp | None = None
+    log_every: Size = Field(10, description="steps between rows of the loss curve")
+    save_every: Size = Field(200, description="steps between saved training states")
+    threads: Size = Field(1, description="CPU threads of one training")
+
+
+class Evaluation(Section):
+    """TAP-Vid protocol on the eval split."""
+
+    query_modes: tuple[Literal["first", "strided"], ...] = Field(("first", "strided"), min_length=1)
+    iterations: Size = 6
+    visibility_threshold: float = Field(0.9, gt=0, lt=1)
+    support_grid: int = Field(
+        5, ge=0, description="side of the grid of support points on frame 0; 0 for none"
+    )
+    max_tracks: Size | None = Field(None, description="tracks evaluated per video; all when absent")
+    baselines: tuple[Literal["static", "lucas-kanade", "dis-flow"], ...] = (
+        "static",
+        "lucas-kanade",
+        "dis-flow",
+    )
+
+
+def _overrides_of(section: type[Section]) -> type[BaseModel]:
+    """The same keys as ``section``, each optional: what a variant may write."""
+    fields: dict[str, Any] = {
+        name: (
+            field.annotation,
+            Field(None, description=field.description, json_schema_extra=_without_default),
+        )
+        for name, field in section.model_fields.items()
+    }
+    return create_model(f"{section.__name__}Overrides", __base__=Section, **fields)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+class VariantOverrides(Section):
+    """What a variant changes of the study's own recipe and strategy."""
+
+    recipe: _overrides_of(Recipe) = _overrides_of(Recipe)()  # type: ignore[valid-type]
+    strategy: _overrides_of(Strategy) = _overrides_of(Strategy)()  # type: ignore[valid-type]
+
+
+class Variant(NamedTuple):
+    """A recipe plus a strategy, under a name."""
+
+    name: str
+    recipe: Recipe
+    strategy: Strategy
+
+
+class Study(Section):
+    """Everything that ``snakemake --cores all`` runs."""
+
+    study: Name = Field(description="results go to results/<study>")
+    seed: int = Field(0, ge=0)
+    recipe: Recipe = Recipe()
+    strategy: Strategy = Strategy()
+    memory: Memory = Memory()
+    data: Data
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    variants: dict[Name, VariantOverrides] = Field(min_length=1)
+    ablations: dict[Name, tuple[Name, ...]] = {}
+    claims: Path | None = Field(None, description="file of the claims that are judged")
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Study":
+        if "baseline" not in self.variants:
+            raise ValueError("variants must contain 'baseline', which the others are compared with")
+        for ablation, members in self.ablations.items():
+            for member in members:
+                if member not in self.variants:
+                    raise ValueError(f"ablations.{ablation} names {_unknown(member, self.variants)}")
+        return self
+
+    @cached_property
+    def resolved(self) -> dict[str, Variant]:
+        """Every variant with its overrides applied, by name."""
+        return {name: self._resolve(name, overrides) for name, overrides in self.variants.items()}
+
+    def variant(self, name: str) -> Variant:
+        """The variant ``name``. Raises ``UserError`` when the study has none of that name."""
+        if name not in self.resolved:
+            raise UserError(f"study '{self.study}': variants has {_unknown(name, self.variants)}")
+        return self.resolved[name]
+
+    def _resolve(self, name: str, overrides: VariantOverrides) -> Variant:
+        recipe = overrides.recipe.model_dump(exclude_unset=True)
+        strategy = overrides.strategy.model_dump(exclude_unset=True)
+        return Variant(name, self.recipe.model_copy(update=recipe), self.strategy.model_copy(update=strategy))
+
+
+def load_study(path: str | os.PathLike[str]) -> Study:
+    """Read and check a study file (YAML or JSON). Raises ``UserError`` with one sentence."""
+    return parse_study(read_yaml(path), str(path))
+
+
+def parse_study(values: Any, source: str) -> Study:
+    """Check ``values``, read from ``source``. Raises ``UserError`` with one sentence."""
+    return parse_section(Study, values, source)
+
+
+def parse_section(section: type[S], values: Any, source: str) -> S:
+    """Check ``values`` against ``section``. Raises ``UserError`` naming ``source``, the key and the mend."""
+    if not isinstance(values, Mapping):
+        raise UserError(f"{source}: expected keys and values, found {type(values).__name__}")
+    try:
+        return section.model_validate(dict(values))
+    except ValidationError as error:
+        raise UserError(f"{source}: {_sentence(error.errors()[0], section)}") from error
+
+
+def read_yaml(path: str | os.PathLike[str]) -> Any:
+    """The content of a YAML file. Raises ``UserError`` when it is missing or no YAML."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: is not valid YAML ({reason}); mend that line") from error
+
+
+def _sentence(error: ErrorDetails, section: type[Section]) -> str:
+    """One sentence for the first thing that pydantic found wrong."""
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key{_hint(error['loc'], section)}"
+    message = error["msg"].removeprefix("Value error, ")
+    found = "" if error["type"] in ("missing", "value_error") else f", found {error['input']!r}"
+    return f"{key}: {message}{found}" if key else f"{message}{found}"
+
+
+def _hint(location: tuple[int | str, ...], section: type[Section]) -> str:
+    known = _keys_beside(location, section.model_json_schema())
+    return _closest(str(location[-1]), known)
+
+
+def _keys_beside(location: tuple[int | str, ...], schema: dict[str, Any]) -> list[str]:
+    """The keys that the schema allows at the place of the unknown key ``location``."""
+    node = schema
+    for part in location[:-1]:
+        anything = next(iter(node.get("patternProperties", {}).values()), {})
+        node = node.get("properties", {}).get(part, anything)
+        for choice in [node, *node.get("anyOf", [])]:
+            if "$ref" in choice:
+                node = schema["$defs"][choice["$ref"].rsplit("/", 1)[-1]]
+    return list(node.get("properties", {}))
+
+
+def _unknown(name: str, known: Mapping[str, Any]) -> str:
+    return f"no '{name}'{_closest(name, list(known))}"
+
+
+def _closest(name: str, known: list[str]) -> str:
+    matches = difflib.get_close_matches(name, known, n=1)
+    if matches:
+        return f"; did you mean '{matches[0]}'?"
+    return f"; choose one of {', '.join(known)}" if known else "; remove it"
+
+
+def main() -> None:
+    """Print the JSON schema of a study file."""
+    print(json.dumps(Study.model_json_schema(), indent=2, sort_keys=True))
+
+
+if __name__ == "__main__":
+    main()
