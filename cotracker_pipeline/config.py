@@ -308,7 +308,7 @@ def _keys_beside(location: tuple[int | str, ...], schema: dict[str, Any]) -> lis
     """The keys that the schema allows at the place of the unknown key ``location``."""
     node = schema
     for part in location[:-1]:
-        anything = next(iter(node.get("patternProperties", {}).values()), {})
+        anything: dict[str, Any] = next(iter(node.get("patternProperties", {}).values()), {})
         node = node.get("properties", {}).get(part, anything)
         for choice in [node, *node.get("anyOf", [])]:
             if "$ref" in choice:

@@ -1,0 +1,284 @@
+"""CoTracker2: joint point tracking over sliding windows with iterative refinement."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from cotracker_pipeline.config import Strategy
+from cotracker_pipeline.models.correlation import Correlation, build_pyramid
+from cotracker_pipeline.models.embeddings import (
+    DISPLACEMENT_WIDTH,
+    embed_displacement,
+    position_table,
+    time_table,
+)
+from cotracker_pipeline.models.encoder import Encoder
+from cotracker_pipeline.models.precision import autocast
+from cotracker_pipeline.models.recomputation import recompute
+from cotracker_pipeline.models.sampling import sample_maps, sample_volume
+from cotracker_pipeline.models.transformer import UpdateTransformer
+
+#: Visibility logit that every track starts with.
+INITIAL_VISIBILITY = 10.0
+
+
+@dataclass(frozen=True)
+class WindowPredictions:
+    """What training sees, one entry per window; unpacks as the published triple (coords, visibility, mask).
+
+    coords: per window, the predictions of every iteration, each (B, n, N, 2) in pixels, n ≤ window_len.
+    visibility_logits: per window, (B, n, N).
+    mask: (B, T, N) boolean, the frames from each track's query on.
+    """
+
+    coords: list[list[Tensor]]
+    visibility_logits: list[Tensor]
+    mask: Tensor
+
+    @property
+    def visibility(self) -> list[Tensor]:
+        """Per window, probabilities (B, n, N)."""
+        return [logits.sigmoid() for logits in self.visibility_logits]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.coords, self.visibility, self.mask))
+
+
+class WindowState(NamedTuple):
+    """Where a window starts from: all in feature pixels and logits, (B, S, N, ·)."""
+
+    coords: Tensor
+    visibility: Tensor
+    features: Tensor
+    track_mask: Tensor
+    active: Tensor
+
+
+class CoTracker2(nn.Module):
+    """The published architecture; with the defaults its state dict is that of the published checkpoints.
+
+    Args:
+        window_len: frames of a sliding window, even; windows overlap by half.
+        stride: pixels of the image per feature pixel.
+        num_virtual_tracks: tracks that carry attention between the others.
+        model_resolution: (height, width) of the images that the position table covers.
+        corr_radius, corr_levels: correlation neighbourhood (2r+1)² on each level of the pyramid.
+        use_track_mask: feed "this frame needs an update" as a token channel; without it the channel is zero.
+        use_attention_mask: hide tracks from attention in the windows before their query.
+        strategy: how to compute; never changes what is computed.
+        feature_dim, encoder_widths, hidden_size, num_heads, depth: sizes.
+    """
+
+    def __init__(
+        self,
+        window_len: int = 8,
+        stride: int = 4,
+        num_virtual_tracks: int = 64,
+        model_resolution: tuple[int, int] = (384, 512),
+        corr_radius: int = 3,
+        corr_levels: int = 4,
+        use_track_mask: bool = True,
+        use_attention_mask: bool = True,
+        strategy: Strategy = Strategy(),  # noqa: B008  immutable
+        *,
+        feature_dim: int = 128,
+        encoder_widths: tuple[int, int, int, int, int] = (64, 64, 96, 128, 128),
+        hidden_size: int = 384,
+        num_heads: int = 8,
+        depth: int = 6,
+    ) -> None:
+        super().__init__()
+        self.window_len = window_len
+        self.stride = stride
+        self.corr_levels = corr_levels
+        self.use_track_mask = use_track_mask
+        self.use_attention_mask = use_attention_mask
+        self.strategy = strategy
+        self.token_width = token_width(corr_radius, corr_levels, feature_dim)
+
+        self.fnet = Encoder(feature_dim, stride, encoder_widths)
+        self.correlation = Correlation(corr_radius)
+        self.updateformer = UpdateTransformer(
+            self.token_width, 2 + feature_dim, hidden_size, num_heads, depth, num_virtual_tracks
+        )
+        self.norm = nn.GroupNorm(1, feature_dim)
+        self.track_feat_updater = nn.Sequential(nn.Linear(feature_dim, feature_dim), nn.GELU())
+        self.vis_predictor = nn.Sequential(nn.Linear(feature_dim, 1))
+        height, width = model_resolution[0] // stride, model_resolution[1] // stride
+        self.register_buffer("time_emb", time_table(window_len, self.token_width))
+        self.register_buffer("pos_emb", position_table(height, width, self.token_width))
+        self.time_emb: Tensor
+        self.pos_emb: Tensor
+
+    @property
+    def step(self) -> int:
+        """Frames from one window to the next."""
+        return self.window_len // 2
+
+    def forward(
+        self, video: Tensor, queries: Tensor, iters: int = 4, is_train: bool = False
+    ) -> tuple[Tensor, Tensor, WindowPredictions | None]:
+        """Track points through a clip.
+
+        Args:
+            video: (B, T, 3, H, W) RGB, 0..255.
+            queries: (B, N, 3) float32 as (t, x, y): frame index and pixel indices (centres at integers).
+            iters: refinement iterations per window.
+            is_train: also return the predictions of every window and iteration.
+
+        Returns:
+            coords (B, T, N, 2) float32 pixel indices, visibility (B, T, N) probabilities, and in training the
+            ``WindowPredictions``. Frames before a track's query are unspecified.
+        """
+        with autocast(self.strategy.precision, video.device):
+            coords, logits, windows = self._track(video, queries, iters)
+        if not is_train:
+            return coords, logits.sigmoid(), None
+        frame = torch.arange(video.shape[1], device=video.device)
+        mask = queries[:, None, :, 0] <= frame[None, :, None]
+        return coords, logits.sigmoid(), WindowPredictions(*windows, mask)
+
+    def _track(
+        self, video: Tensor, queries: Tensor, iters: int
+    ) -> tuple[Tensor, Tensor, tuple[list[list[Tensor]], list[Tensor]]]:
+        """Coords (B, T, N, 2) in pixels, visibility logits (B, T, N), and both per window."""
+        batch, frames, tracks = video.shape[0], video.shape[1], queries.shape[1]
+        maps = self._feature_maps(video)
+        query_coords = queries[..., 1:] / self.stride
+        query_features = sample_volume(
+            rearrange(maps, "b t c h w -> b c t h w"), torch.cat([queries[..., :1], query_coords], dim=-1)
+        )
+        coords = video.new_zeros(batch, frames, tracks, 2, dtype=torch.float32)
+        logits = video.new_zeros(batch, frames, tracks, dtype=torch.float32)
+        window_coords, window_logits = [], []
+        for start in window_starts(frames, self.window_len):
+            end = min(start + self.window_len, frames)
+            state = self._window_state(start, queries[..., 0], query_coords, query_features, coords, logits)
+            predictions, visibility = self._refine(maps[:, start : start + self.window_len], state, iters)
+            predictions = [prediction[:, : end - start] for prediction in predictions]
+            visibility = visibility[:, : end - start]
+            window_coords.append(predictions)
+            window_logits.append(visibility)
+            # later windows read these; the earlier tensors stay intact for the backward pass
+            coords = torch.cat([coords[:, :start], predictions[-1], coords[:, end:]], dim=1)
+            logits = torch.cat([logits[:, :start], visibility, logits[:, end:]], dim=1)
+        return coords, logits, (window_coords, window_logits)
+
+    def _feature_maps(self, video: Tensor) -> Tensor:
+        """(B, T, 3, H, W) to (B, T', C, H/stride, W/stride), T' a multiple of the window length."""
+        batch, frames = video.shape[:2]
+        padding = -frames % self.window_len
+        images = 2 * (video / 255) - 1
+        images = torch.cat([images, images[:, -1:].expand(-1, padding, -1, -1, -1)], dim=1)
+        images = rearrange(images, "b t c h w -> (b t) c h w")
+        if "encoder" in self.strategy.checkpoint:
+            maps = recompute(self._encode, images)
+        else:
+            maps = self._encode(images)
+        return rearrange(maps, "(b t) c h w -> b t c h w", b=batch)
+
+    def _encode(self, images: Tensor) -> Tensor:
+        # entered again here because a recomputation runs outside of the forward pass
+        with autocast(self.strategy.precision, images.device):
+            return self.fnet(images)
+
+    def _update(self, tokens: Tensor, active: Tensor) -> Tensor:
+        with autocast(self.strategy.precision, tokens.device):
+            return self.updateformer(tokens, active)
+
+    def _window_state(
+        self,
+        start: int,
+        query_frames: Tensor,
+        query_coords: Tensor,
+        query_features: Tensor,
+        coords: Tensor,
+        logits: Tensor,
+    ) -> WindowState:
+        """Initial state of the window at ``start``: the previous window's end where a track has started."""
+        frames = start + torch.arange(self.window_len, device=query_frames.device)
+        overlap = self.window_len - self.step if start else 0
+        initial_coords = repeat(query_coords, "b n xy -> b s n xy", s=self.window_len)
+        initial_visibility = torch.full_like(initial_coords[..., :1], INITIAL_VISIBILITY)
+        if start:
+            started = (query_frames < start + overlap)[:, None, :, None]
+            carried = self._carry(coords[:, start : start + overlap] / self.stride)
+            initial_coords = torch.where(started, carried, initial_coords)
+            carried = self._carry(logits[:, start : start + overlap, :, None])
+            initial_visibility = torch.where(started, carried, initial_visibility)
+        active = repeat(query_frames < start + self.window_len, "b n -> b s n", s=self.window_len)
+        features = active[..., None] * query_features[:, None]
+        needs_update = (query_frames[:, None] <= frames[None, :, None]) & (frames >= start + overlap)[
+            None, :, None
+        ]
+        return WindowState(initial_coords, initial_visibility, features, needs_update[..., None], active)
+
+    def _carry(self, values: Tensor) -> Tensor:
+        """The overlapping frames (B, S - step, N, ·), then the last of them for the new frames."""
+        return torch.cat([values, values[:, -1:].expand(-1, self.step, -1, -1)], dim=1)
+
+    def _refine(self, maps: Tensor, state: WindowState, iters: int) -> tuple[list[Tensor], Tensor]:
+        """Refine one window: ``iters`` predictions (B, S, N, 2) in pixels and visibility logits (B, S, N)."""
+        pyramid = build_pyramid(maps, self.corr_levels)
+        position = sample_maps(self.pos_emb.expand(len(maps), -1, -1, -1), state.coords[:, 0])
+        embedding = position[:, :, None] + self.time_emb[:, None]
+        active = state.active if self.use_attention_mask else torch.ones_like(state.active)
+        coords, features = state.coords, state.features
+        predictions = []
+        for _ in range(iters):
+            coords = coords.detach()
+            tokens = self._tokens(pyramid, coords, features, state) + embedding
+            if "transformer" in self.strategy.checkpoint:
+                delta = recompute(self._update, tokens, active)
+            else:
+                delta = self._update(tokens, active)
+            delta = rearrange(delta, "b n s d -> b s n d")
+            coords = coords + delta[..., :2]
+            features = features + self._feature_update(delta[..., 2:])
+            predictions.append(coords * self.stride)
+        return predictions, self.vis_predictor(features)[..., 0].float()
+
+    def _tokens(self, pyramid: list[Tensor], coords: Tensor, features: Tensor, state: WindowState) -> Tensor:
+        """(B, N, S, token_width) tokens of one iteration."""
+        track_mask = state.track_mask if self.use_track_mask else torch.zeros_like(state.track_mask)
+        tokens = torch.cat(
+            [
+                embed_displacement(coords - coords[:, :1]),
+                self.correlation(pyramid, features, coords),
+                features,
+                track_mask.to(features.dtype),
+                state.visibility,
+            ],
+            dim=-1,
+        )
+        tokens = F.pad(tokens, (0, self.token_width - tokens.shape[-1]))
+        return rearrange(tokens, "b s n d -> b n s d")
+
+    def _feature_update(self, delta: Tensor) -> Tensor:
+        """(B, S, N, C) change of the features, normalised per track and frame."""
+        flat = delta.reshape(-1, delta.shape[-1])
+        return self.track_feat_updater(self.norm(flat)).reshape(delta.shape)
+
+
+def token_width(corr_radius: int, corr_levels: int, feature_dim: int) -> int:
+    """Channels of a token: displacement, correlation, feature, track mask and visibility.
+
+    Rounded up to a multiple of 4, which the position table needs (456 for radius 3, 360 for radius 2).
+    """
+    width = DISPLACEMENT_WIDTH + corr_levels * (2 * corr_radius + 1) ** 2 + feature_dim + 2
+    return width + -width % 4
+
+
+def window_starts(frames: int, window_len: int) -> Iterator[int]:
+    """First frames of the windows of a clip: every half window, at least one window.
+
+    The published code runs no window for clips of half a window or less and returns zeros; here they are
+    padded like any other short clip.
+    """
+    step = window_len // 2
+    yield from range(0, max(frames - step, 1), step)

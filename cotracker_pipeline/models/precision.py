@@ -1,0 +1,20 @@
+"""Mixed precision: what autocast does, on every device that the model runs on."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
+
+import torch
+
+from cotracker_pipeline.models.cuda_autocast import CudaAutocast
+
+
+def autocast(precision: Literal["fp32", "bf16"], device: torch.device) -> AbstractContextManager[object]:
+    """The context in which a part of the model computes at ``precision``.
+
+    Meta tensors stand for CUDA tensors, so they follow CUDA's lists of operators.
+    """
+    if precision == "fp32":
+        return nullcontext()
+    if device.type == "meta":
+        return CudaAutocast(torch.bfloat16)
+    return torch.autocast(device.type, torch.bfloat16)
