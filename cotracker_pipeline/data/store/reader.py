@@ -1,0 +1,121 @@
+"""Reading shards, lazily and from any process."""
+
+import os
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+import simplejpeg
+
+from cotracker_pipeline.data.store.layout import open_shard, shape_problems
+from cotracker_pipeline.data.store.sequence import Sequence
+from cotracker_pipeline.errors import UserError
+
+
+class ShardReader:
+    """Reads one shard; sequences are counted from 0 in the order of their names.
+
+    The file is opened at the first read in each process, so a reader may be pickled or forked into data
+    loader workers.  Raises ``UserError`` when the file is missing, damaged, of another format or version, or
+    holds arrays of wrong shapes.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._file: h5py.File | None = None
+        self._process = 0
+        with open_shard(path) as file:
+            self.provenance: dict[str, Any] = dict(file.attrs)
+            self.names: list[str] = sorted(file["seq"])
+            self._attributes = [self._checked_attributes(file["seq"][name]) for name in self.names]
+
+    def _checked_attributes(self, group: h5py.Group) -> dict[str, Any]:
+        for problem in shape_problems(group):
+            raise UserError(f"{self.path}: {group.name}: {problem}; make the file again")
+        return dict(group.attrs)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_file": None}
+
+    def close(self) -> None:
+        """Close the file; the next read opens it again."""
+        if self._file is not None and self._process == os.getpid():
+            self._file.close()
+        self._file = None
+
+    def attributes(self, index: int) -> dict[str, Any]:
+        """The plain facts of one sequence: T, H, W, N, codec and what the writer was given."""
+        return self._attributes[index]
+
+    def frames(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Frames ``start`` to ``stop`` (excluded; ``None``: the end) -> (t, H, W, 3) uint8, RGB.
+
+        Raises ``IndexError`` when they are not all in the video, ``UserError`` when a frame is damaged.
+        """
+        length = int(self._attributes[index]["T"])
+        stop = length if stop is None else stop
+        if not 0 <= start <= stop <= length:
+            raise IndexError(f"{self.path}: frames {start} to {stop} of a video of {length}")
+        group = self._group(index)
+        try:
+            return _read_jpeg(group, start, stop) if "jpeg" in group else group["video"][start:stop]
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.path}: {group.name}: a frame is damaged; make the file again") from error
+
+    def labels(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Tracks (N, T, 2) float32 raster pixels, visible (N, T) bool, valid (N, T) bool."""
+        group = self._group(index)
+        visible = group["visible"][:]
+        valid = group["valid"][:] if "valid" in group else np.ones_like(visible)
+        return group["tracks"][:], visible, valid
+
+    def query(self, index: int) -> np.ndarray | None:
+        """The data set's own queries (Q, 3) float32: frame, x, y in raster pixels; ``None``: it has none."""
+        group = self._group(index)
+        return group["query"][:] if "query" in group else None
+
+    def extra(self, index: int) -> dict[str, np.ndarray]:
+        """The further arrays of one sequence."""
+        return {key: value[()] for key, value in self._group(index).get("extra", {}).items()}
+
+    def sequence(self, index: int) -> Sequence:
+        """Everything of one sequence at once."""
+        tracks, visible, valid = self.labels(index)
+        return Sequence(
+            name=self.names[index],
+            video=self.frames(index),
+            tracks=tracks,
+            visible=visible,
+            valid=valid,
+            query=self.query(index),
+            attrs=self.attributes(index),
+            extra=self.extra(index),
+        )
+
+    def _group(self, index: int) -> h5py.Group:
+        # an HDF5 handle must not cross a fork
+        if self._file is None or self._process != os.getpid():
+            self._file, self._process = open_shard(self.path), os.getpid()
+        return self._file["seq"][self.names[index]]
+
+
+def _read_jpeg(group: h5py.Group, start: int, stop: int) -> np.ndarray:
+    offsets = group["jpeg_offset"][start : stop + 1]
+    blob = group["jpeg"][offsets[0] : offsets[-1]].tobytes()
+    frames = np.empty((stop - start, int(group.attrs["H"]), int(group.attrs["W"]), 3), np.uint8)
+    bounds = offsets - offsets[0]
+    for frame, begin, end in zip(frames, bounds[:-1], bounds[1:], strict=True):
+        frame[:] = simplejpeg.decode_jpeg(blob[begin:end], colorspace="RGB")
+    return frames
