@@ -1,0 +1,169 @@
+"""Running a tracker over videos with known tracks: one row of metrics a video."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cotracker_pipeline.data.store import ShardReader
+from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.evaluation.metrics import METRIC_NAMES, QUERY_MODES, evaluated_frames, tapvid_metrics
+from cotracker_pipeline.evaluation.queries import QuerySample, sample_queries_first, sample_queries_strided
+from cotracker_pipeline.evaluation.tracker import PointTracker
+
+METRIC_SIZE = 256
+"""Side in pixels of the square raster in which TAP-Vid measures distances."""
+
+COUNT_NAMES = ("queries", "evaluated_points", "visible_points")
+
+Progress = Callable[[int, int], None]
+"""Called after each video with the number of videos done and the number of all."""
+
+
+def evaluate_sequence(
+    tracker: PointTracker,
+    video: NDArray[np.uint8],
+    tracks: NDArray[np.float32],
+    visible: NDArray[np.bool_],
+    valid: NDArray[np.bool_],
+    query_mode: str,
+    metric_size: int = METRIC_SIZE,
+) -> dict[str, float]:
+    """Query ``tracker`` as TAP-Vid does and compare its answer with the truth.
+
+    Args:
+        tracker: called once, with all queries of the video.
+        video: (T, H, W, 3) uint8, RGB.
+        tracks: (N, T, 2) floating, (x, y) in raster pixels of ``video``.
+        visible: (N, T) bool.
+        valid: (N, T) bool; a position that is not annotated counts as hidden.
+        query_mode: "first" or "strided" (every fifth frame).
+        metric_size: side of the square raster to which truth and prediction are scaled for comparison.
+
+    Returns:
+        ``METRIC_NAMES`` in 0..1, NaN where undefined (all of them for a video without queries), and counts:
+        ``queries``, ``evaluated_points`` (pairs of query and frame) and ``visible_points`` (those
+        of them whose truth is visible).
+
+    Raises:
+        ValueError: arrays or query mode are not as described, or the tracker's answer has a wrong shape.
+    """
+    sample = _queries(video, tracks, visible & valid, query_mode)
+    if sample is None:
+        return dict.fromkeys(METRIC_NAMES, float("nan")) | dict.fromkeys(COUNT_NAMES, 0.0)
+    query_points, occluded = sample["query_points"], sample["occluded"]
+    predicted_tracks, predicted_visible = tracker(video, query_points[0][:, [0, 2, 1]])
+    height, width = video.shape[1:3]
+    scale = metric_size / np.array([width, height])
+    metrics = tapvid_metrics(
+        query_points,
+        occluded,
+        sample["target_points"] * scale,
+        ~predicted_visible[None],
+        predicted_tracks[None] * scale,
+        query_mode,
+    )
+    evaluated = evaluated_frames(query_points[..., 0], len(video), query_mode)
+    counts = (query_points.shape[1], evaluated.sum(), (evaluated & ~occluded).sum())
+    return {name: float(value[0]) for name, value in metrics.items()} | {
+        name: float(count) for name, count in zip(COUNT_NAMES, counts, strict=True)
+    }
+
+
+def evaluate_shards(
+    tracker: PointTracker,
+    shard_paths: Iterable[str | os.PathLike[str]],
+    query_mode: str,
+    progress: Progress | None = None,
+    max_tracks: int | None = None,
+) -> pd.DataFrame:
+    """Evaluate every video of the shards, holding one at a time in memory.
+
+    Args:
+        tracker: as in ``evaluate_sequence``.
+        shard_paths: HDF5 shards (``cotracker_pipeline.data.store``).
+        query_mode: "first" or "strided".
+        progress: told after each video.
+        max_tracks: use at most so many tracks of a video, the first ones (``None``: all); "strided" queries a
+            track every fifth frame, so its memory grows with tracks times frames squared.
+
+    Returns:
+        One row a video, in the order of shards and sequences: ``video``, ``frames``, ``tracks``,
+        ``query_mode``, then the results of ``evaluate_sequence``.
+
+    Raises:
+        UserError: a shard cannot be read, two videos have the same name, or there is no video at all.
+        ValueError: ``query_mode`` or ``max_tracks`` is not as described.
+    """
+    if query_mode not in QUERY_MODES:
+        raise ValueError(f"query_mode is {query_mode!r}; it must be 'first' or 'strided'")
+    if max_tracks is not None and max_tracks < 1:
+        raise ValueError(f"max_tracks is {max_tracks}; it must be at least 1, or None for all tracks")
+    readers = [ShardReader(path) for path in shard_paths]
+    _check_names(readers)
+    total = sum(len(reader.names) for reader in readers)
+    rows = []
+    for row in _rows(tracker, readers, query_mode, max_tracks):
+        rows.append(row)
+        if progress is not None:
+            progress(len(rows), total)
+    return pd.DataFrame(rows).astype(dict.fromkeys(COUNT_NAMES, np.int64))
+
+
+def summarise(frame: pd.DataFrame) -> pd.DataFrame:
+    """Average the rows of ``evaluate_shards`` over videos, each video counting the same.
+
+    Returns one row a metric (index ``metric``): ``mean`` over the videos with a finite value (NaN if none has
+    one), ``videos`` (how many have one) and ``dropped`` (how many have not).
+    """
+    values = frame[list(METRIC_NAMES)]
+    finite = values.where(np.isfinite(values))
+    summary = pd.DataFrame({"mean": finite.mean(), "videos": finite.count(), "dropped": finite.isna().sum()})
+    return summary.rename_axis("metric")
+
+
+def _queries(
+    video: NDArray[np.uint8], tracks: NDArray[np.float32], visible: NDArray[np.bool_], query_mode: str
+) -> QuerySample | None:
+    """The queries of one video, or ``None`` where nothing is there to be asked for."""
+    if query_mode == "strided":
+        sample = sample_queries_strided(~visible, tracks, video)
+        return sample if sample["query_points"].size else None
+    if query_mode == "first":
+        return sample_queries_first(~visible, tracks, video) if visible.any() else None
+    raise ValueError(f"query_mode is {query_mode!r}; it must be 'first' or 'strided'")
+
+
+def _rows(
+    tracker: PointTracker, readers: list[ShardReader], query_mode: str, max_tracks: int | None
+) -> Iterator[dict[str, Any]]:
+    for reader in readers:
+        with reader:
+            for index, name in enumerate(reader.names):
+                video = reader.frames(index)
+                tracks, visible, valid = (label[:max_tracks] for label in reader.labels(index))
+                facts = {
+                    "video": name,
+                    "frames": len(video),
+                    "tracks": len(tracks),
+                    "query_mode": query_mode,
+                }
+                yield facts | evaluate_sequence(tracker, video, tracks, visible, valid, query_mode)
+
+
+def _check_names(readers: list[ShardReader]) -> None:
+    """Raise ``UserError`` unless every video can be told from the others by its name."""
+    first_seen: dict[str, str] = {}
+    for reader in readers:
+        for name in reader.names:
+            if name in first_seen:
+                raise UserError(
+                    f"{reader.path}: sequence {name!r} is also in {first_seen[name]}; "
+                    "name each shard once and give every sequence its own name"
+                )
+            first_seen[name] = reader.path
+    if not first_seen:
+        raise UserError("there is no video to evaluate; name at least one shard that holds a sequence")
