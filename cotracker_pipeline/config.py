@@ -149,10 +149,9 @@ class WarmUp(Section):
     """Supervised matching that trains the encoder once, for all variants to start from."""
 
     steps: Size
-    batch_size: Size = 4
+    batch_size: Size = Field(4, description="pairs of frames per step")
     learning_rate: Amount = 1e-3
-    matches: Size = Field(64, description="pairs of visible points per pair of frames")
-    temperature: Amount = Field(0.1, description="of the softmax over the correlation map")
+    matches: Size = Field(64, description="points per pair of frames, visible in both")
 
 
 class Training(Section):
@@ -166,6 +165,8 @@ class Training(Section):
     log_every: Size = Field(10, description="steps between rows of the loss curve")
     save_every: Size = Field(200, description="steps between saved training states")
     threads: Size = Field(1, description="CPU threads of one training")
+    device: Literal["cpu", "cuda"] = Field("cuda", description="where models are trained and evaluated")
+    workers: int = Field(0, ge=0, description="processes that read clips; 0 reads in the training itself")
 
 
 class Evaluation(Section):

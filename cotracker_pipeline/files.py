@@ -21,7 +21,9 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
     except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror}); choose a writable folder") from error
+        raise UserError(
+            f"{target}: cannot be written ({error.strerror}); choose a writable folder"
+        ) from error
     os.close(handle)
     temporary = Path(name)
     try:

@@ -1,0 +1,107 @@
+"""The accuracy table: every variant at the trained scale, beside the floors."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cotracker_pipeline.analysis.evidence import METRICS
+from cotracker_pipeline.analysis.scales import trained_size
+from cotracker_pipeline.analysis.statistics import Interval, mean_interval, metric_matrix, paired_difference
+from cotracker_pipeline.analysis.tables import Section, Table, measurements
+from cotracker_pipeline.config import Study
+
+NOTE = (
+    "Metrics in points (hundredths) at 256x256; [low, high] is the 95 % bootstrap interval over videos and "
+    "seeds, with one seed over videos only. Differences are paired: same videos, same seeds as the baseline. "
+    "Floors are not trained."
+)
+
+
+def accuracy_table(study: Study, accuracy: pd.DataFrame, floors: pd.DataFrame) -> Table:
+    """Means and paired differences of every variant, and the floors."""
+    data = accuracy_measurements(study, accuracy, floors)
+    return Table("Accuracy on unseen clips", data, accuracy_sections(study, accuracy, floors), [NOTE])
+
+
+def accuracy_measurements(study: Study, accuracy: pd.DataFrame, floors: pd.DataFrame) -> pd.DataFrame:
+    """Tidy: one row a subject, query mode and measure. Values in 0..1."""
+    scale = trained_size(study)
+    return measurements(
+        {
+            "scale": scale,
+            "subject": subject,
+            "query_mode": mode,
+            "measure": measure,
+            "unit": "share",
+            "value": interval.mean,
+            "low": interval.low,
+            "high": interval.high,
+        }
+        for subject, mode, measures in _summaries(accuracy, floors)
+        for measure, interval in measures.items()
+    )
+
+
+def accuracy_sections(study: Study, accuracy: pd.DataFrame, floors: pd.DataFrame) -> list[Section]:
+    """One block a query mode; one row a variant, then the floors."""
+    summaries = list(_summaries(accuracy, floors))
+    modes = dict.fromkeys(mode for _, mode, _ in summaries)
+    return [
+        Section(
+            f"Accuracy at {trained_size(study)}, query mode {mode}{_runs(study, accuracy, mode)}",
+            pd.DataFrame([_row(study, subject, of) for subject, this, of in summaries if this == mode]),
+        )
+        for mode in modes
+    ]
+
+
+def _runs(study: Study, accuracy: pd.DataFrame, mode: str) -> str:
+    """Steps, seeds and videos behind the numbers."""
+    runs = accuracy[accuracy["query_mode"] == mode]
+    return f", {study.recipe.steps} steps, {runs['seed'].nunique()} seed(s), {runs['video'].nunique()} videos"
+
+
+def _summaries(
+    accuracy: pd.DataFrame, floors: pd.DataFrame
+) -> Iterator[tuple[str, str, dict[str, Interval]]]:
+    """Subject, query mode and its intervals: the metrics, and the differences to the baseline."""
+    for (mode, name), runs in accuracy.groupby(["query_mode", "variant"], sort=False):
+        of_mode = accuracy[accuracy["query_mode"] == mode]
+        baseline = of_mode[of_mode["variant"] == "baseline"]
+        yield str(name), str(mode), _means(runs) | _differences(str(name), runs, baseline)
+    for (mode, name), runs in floors.groupby(["query_mode", "baseline"], sort=False):
+        yield str(name), str(mode), _means(runs.assign(seed=0))
+
+
+def _means(runs: pd.DataFrame) -> dict[str, Interval]:
+    return {metric: mean_interval(metric_matrix(runs, metric).to_numpy()) for metric in METRICS}
+
+
+def _differences(name: str, runs: pd.DataFrame, baseline: pd.DataFrame) -> dict[str, Interval]:
+    if name == "baseline" or baseline.empty:
+        return {}
+    return {f"{metric}_difference": paired_difference(runs, baseline, metric) for metric in METRICS}
+
+
+def _row(study: Study, subject: str, measures: dict[str, Interval]) -> dict[str, Any]:
+    variant = study.resolved.get(subject)
+    cells: dict[str, Any] = {
+        "variant": subject if variant else f"{subject} (floor)",
+        "loss": variant.recipe.loss if variant else "",
+    }
+    for metric, label in METRICS.items():
+        cells[label] = _points(measures[metric])
+        cells[f"Δ {label}"] = _points(measures.get(f"{metric}_difference"), sign="+")
+    return cells
+
+
+def _points(interval: Interval | None, sign: str = "") -> str:
+    """A share in points, with its interval where there is one."""
+    if interval is None or np.isnan(interval.mean):
+        return ""
+    mean = f"{100 * interval.mean:{sign}.1f}"
+    if np.isnan(interval.low):
+        return mean
+    return f"{mean} [{100 * interval.low:{sign}.1f}, {100 * interval.high:{sign}.1f}]"

@@ -1,0 +1,154 @@
+"""Reading what the earlier steps measured.
+
+The variant, the seed and the baseline of a file are read off its place in the results folder:
+``eval/{variant}/seed-{seed}/{mode}.csv``, ``eval/baselines/{baseline}/{mode}.csv``,
+``train/{variant}/seed-{seed}/loss.csv``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cotracker_pipeline.errors import UserError
+
+GB = 1e9
+"""Bytes of the unit in which memory is reported."""
+GIB = 2**30
+"""Bytes of the unit in which cards are sold: a "24 GB" card has 24 GiB."""
+
+METRICS = {
+    "average_jaccard": "AJ",
+    "average_pts_within_thresh": "δ avg",
+    "occlusion_accuracy": "OA",
+}
+"""Columns of an evaluation, 0..1, and what tables and figures call them."""
+
+LOSS_COLUMNS = (
+    "step",
+    "loss",
+    "coordinate_loss",
+    "visibility_loss",
+    "gradient_norm",
+    "learning_rate",
+    "seconds",
+)
+
+
+class InferencePeak(BaseModel):
+    """Peak memory of tracking one video without gradients."""
+
+    frames: int
+    tracks: int
+    iterations: int
+    peak_allocated_bytes: int
+
+
+class Prediction(BaseModel):
+    """What ``predict_memory`` says about one variant at the true size. Further keys are let through.
+
+    ``smallest_card_bytes`` includes ``allowance_bytes``, what context and library workspaces take.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    variant: str
+    peak_allocated_bytes: int
+    peak_reserved_bytes: int
+    smallest_card_bytes: int
+    allowance_bytes: int
+    inference_peak_allocated_bytes: int
+    flops: float
+    breakdown: dict[str, int]
+    inference: tuple[InferencePeak, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that verdicts and figures rest on.
+
+    Attributes:
+        predictions: by variant, at the true size.
+        accuracy: one row a variant, seed, query mode and video; columns variant, seed, query_mode, video and
+            the metrics (0..1), at the scale of the study's training.
+        floors: the same with column baseline instead of variant and seed.
+        losses: columns variant, seed and ``LOSS_COLUMNS``, one row a logged step.
+    """
+
+    predictions: Mapping[str, Prediction]
+    accuracy: pd.DataFrame
+    floors: pd.DataFrame
+    losses: pd.DataFrame
+
+
+def read_evidence(
+    predictions: Iterable[Path], evaluations: Iterable[Path], floors: Iterable[Path], losses: Iterable[Path]
+) -> Evidence:
+    """Read all artefacts. Raises ``UserError`` naming the file that cannot be used."""
+    return Evidence(
+        read_predictions(predictions), read_accuracy(evaluations), read_floors(floors), read_losses(losses)
+    )
+
+
+def read_predictions(paths: Iterable[Path]) -> dict[str, Prediction]:
+    """Predictions by variant, in the order of ``paths``. Raises ``UserError``."""
+    predictions = [_read_prediction(path) for path in paths]
+    return {prediction.variant: prediction for prediction in predictions}
+
+
+def read_accuracy(paths: Iterable[Path]) -> pd.DataFrame:
+    """``Evidence.accuracy`` from evaluations of variants. Raises ``UserError``."""
+    return _read_tables(paths, _run_of, ["variant", "seed", "query_mode", "video", *METRICS])
+
+
+def read_floors(paths: Iterable[Path]) -> pd.DataFrame:
+    """``Evidence.floors`` from evaluations of baselines. Raises ``UserError``."""
+    return _read_tables(
+        paths, lambda path: {"baseline": path.parent.name}, ["baseline", "query_mode", "video", *METRICS]
+    )
+
+
+def read_losses(paths: Iterable[Path]) -> pd.DataFrame:
+    """``Evidence.losses`` from loss curves. Raises ``UserError``."""
+    return _read_tables(paths, _run_of, ["variant", "seed", *LOSS_COLUMNS])
+
+
+def _read_prediction(path: Path) -> Prediction:
+    try:
+        return Prediction.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); run predict_memory first") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UserError(f"{path}: {key or 'content'}: {first['msg']}; run predict_memory again") from error
+
+
+def _run_of(path: Path) -> dict[str, Any]:
+    """Variant and seed of a file in ``{variant}/seed-{seed}/``."""
+    folder, prefix = path.parent.name, "seed-"
+    if not (folder.startswith(prefix) and folder.removeprefix(prefix).isdecimal()):
+        raise UserError(f"{path}: the seed is not known; put the file into <variant>/seed-<number>/")
+    return {"variant": path.parent.parent.name, "seed": int(folder.removeprefix(prefix))}
+
+
+def _read_tables(paths: Iterable[Path], labels: Any, columns: list[str]) -> pd.DataFrame:
+    """One frame of all CSV files, each labelled by its place; ``columns`` must be there."""
+    frames = [_read_csv(path).assign(**labels(path)) for path in paths]
+    for path, frame in zip(paths, frames, strict=True):
+        missing = [column for column in columns if column not in frame]
+        if missing:
+            raise UserError(f"{path}: column {missing[0]} is missing; run the step that writes it again")
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); run the step that writes it") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is no CSV table ({error}); run the step that writes it again") from error

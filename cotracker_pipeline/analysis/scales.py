@@ -1,0 +1,32 @@
+"""The two scales of a study in words: no table mixes them without saying so."""
+
+from cotracker_pipeline.config import Clip, ModelSize, Study
+
+
+def true_size(study: Study) -> str:
+    """The size that memory is predicted for."""
+    return (
+        f"true size ({study.recipe.tracks} tracks, {_clip(study.memory.clip)}, {_model(study.memory.model)})"
+    )
+
+
+def trained_size(study: Study) -> str:
+    """The size that accuracy is measured at."""
+    training = study.training
+    same = training.model == study.memory.model and training.clip == study.memory.clip
+    size = "true size" if same and training.track_factor == 1 else "small scale"
+    tracks = round(study.recipe.tracks * training.track_factor)
+    return (
+        f"{size} (track factor {training.track_factor:g}: {study.recipe.tracks} tracks are trained as "
+        f"{tracks}, {_clip(training.clip)}, {_model(training.model)})"
+    )
+
+
+def _clip(clip: Clip) -> str:
+    return f"clip {clip.batch_size}x{clip.frames}x{clip.height}x{clip.width}"
+
+
+def _model(model: ModelSize) -> str:
+    if model == ModelSize():
+        return "published model"
+    return f"model with hidden size {model.hidden_size}, depth {model.depth}, stride {model.stride}"

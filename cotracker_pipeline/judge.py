@@ -1,0 +1,45 @@
+"""Decide the claims: holds, does not hold, or not decided and what it would take."""
+
+import argparse
+from pathlib import Path
+
+from cotracker_pipeline.analysis.claims import judge_claims, load_claims
+from cotracker_pipeline.analysis.evidence import read_evidence
+from cotracker_pipeline.analysis.verdict_table import verdict_table
+from cotracker_pipeline.analysis.writing import table_path, write_tables
+from cotracker_pipeline.command import run
+from cotracker_pipeline.config import load_study
+
+
+def main() -> None:
+    """Command line."""
+    arguments = _parser().parse_args()
+    study, claims = load_study(arguments.config), load_claims(arguments.claims)
+    evidence = read_evidence(arguments.memory, arguments.accuracy, arguments.floors, arguments.losses)
+    verdicts = judge_claims(claims, evidence)
+    write_tables(verdict_table(study, verdicts, claims.limits), arguments.output)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m cotracker_pipeline.judge", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="study file")
+    parser.add_argument("--claims", type=Path, required=True, help="file of claims, as config/claims.yaml")
+    parser.add_argument("--memory", type=Path, nargs="*", default=[], metavar="JSON")
+    parser.add_argument("--accuracy", type=Path, nargs="*", default=[], metavar="CSV")
+    parser.add_argument("--floors", type=Path, nargs="*", default=[], metavar="CSV")
+    parser.add_argument(
+        "--losses", type=Path, nargs="*", default=[], metavar="CSV", help="<variant>/seed-<n>/loss.csv"
+    )
+    parser.add_argument(
+        "--output",
+        type=table_path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="one or more of .csv (tidy), .md, .tex, .html",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    run(main)

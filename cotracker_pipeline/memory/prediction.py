@@ -1,0 +1,115 @@
+"""The peak memory of a training step and of inference, predicted on meta tensors: no GPU, no allocation."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+
+from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.memory.assembly import assemble_step, blank_batch
+from cotracker_pipeline.memory.reservation import reservation
+from cotracker_pipeline.memory.step import track_inference, track_training_step
+from cotracker_pipeline.memory.tracker import MemoryTracker, Peak
+from cotracker_pipeline.models.build import build_model
+
+#: Bytes beside PyTorch's allocator: the CUDA context and kernels (0.3 to 0.6 GB), and what cuBLAS and cuDNN
+#: take for themselves. An estimate, to be replaced by what is measured on a card.
+LIBRARY_ALLOWANCE = 600_000_000
+
+
+class Prediction(NamedTuple):
+    """The memory of one training step.
+
+    Attributes:
+        peak: most bytes in live storages (each rounded up to 512 bytes), where and by what.
+        peak_blocks_bytes: the same in whole blocks of the allocator, about 1 % more; this is what
+            ``torch.cuda.max_memory_allocated`` reports.
+        peak_reserved_bytes: most bytes that the caching allocator reserves when nothing limits it.
+        smallest_card_bytes: least memory of a card on which the step runs, ``allowance_bytes`` included.
+        allowance_bytes: what context and libraries were assumed to take.
+        flops: operations of matrix products and convolutions, recomputed ones included.
+    """
+
+    peak: Peak
+    peak_blocks_bytes: int
+    peak_reserved_bytes: int
+    smallest_card_bytes: int
+    allowance_bytes: int
+    flops: int
+
+    @property
+    def peak_allocated_bytes(self) -> int:
+        """Bytes allocated at the peak."""
+        return self.peak.bytes
+
+    @property
+    def breakdown(self) -> dict[str, int]:
+        """Component to bytes at the peak."""
+        return self.peak.breakdown
+
+
+def predict_peak_memory(
+    recipe: Recipe,
+    strategy: Strategy,
+    clip: Clip,
+    model: ModelSize = ModelSize(),  # noqa: B008  immutable
+    allowance_bytes: int = LIBRARY_ALLOWANCE,
+) -> Prediction:
+    """Predict the memory of one training step in the steady state.
+
+    Args:
+        recipe, strategy: what is trained, and how it is computed.
+        clip: shape of the batch.
+        model: sizes of the model.
+        allowance_bytes: what context and libraries take of a card beside the allocator.
+
+    Raises:
+        UserError: when the model cannot process such a clip.
+    """
+    tracker = _track(lambda: track_training_step(assemble_step(recipe, strategy, clip, model, "meta")), clip)
+    reserved = reservation(tracker.events)
+    return Prediction(
+        tracker.peak,
+        reserved.peak_blocks,
+        reserved.peak,
+        reserved.smallest + allowance_bytes,
+        allowance_bytes,
+        tracker.flops.total,
+    )
+
+
+def predict_inference_peak(
+    recipe: Recipe, strategy: Strategy, clip: Clip, model: ModelSize, iterations: int
+) -> int:
+    """Bytes allocated at the peak of tracking the recipe's number of tracks without gradients.
+
+    Args:
+        recipe, strategy: which model, and how it is computed.
+        clip: shape of the video.
+        model: sizes of the model.
+        iterations: refinement iterations per window.
+
+    Raises:
+        UserError: when the model cannot process such a video.
+    """
+
+    def track() -> MemoryTracker:
+        with torch.device("meta"):
+            network = build_model(model, recipe, strategy)
+        batch = blank_batch(clip, recipe.tracks, "meta")
+        return track_inference(network, batch.video, batch.queries, iterations)
+
+    return _track(track, clip).peak.bytes
+
+
+def _track(run: Callable[[], MemoryTracker], clip: Clip) -> MemoryTracker:
+    try:
+        return run()
+    except (RuntimeError, ValueError) as error:
+        # no value is computed on meta tensors, so only shapes can be at fault
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"a clip of {clip.frames} frames of {clip.height}x{clip.width} cannot be processed by this model "
+            f"({reason}); choose a larger clip or a smaller model"
+        ) from error

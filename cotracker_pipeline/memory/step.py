@@ -1,0 +1,129 @@
+"""One training step, as the training does it, under the memory tracker."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from cotracker_pipeline.memory.components import BATCH, GRADIENTS, OPTIMISER, PARAMETERS
+from cotracker_pipeline.memory.meta_kernels import MetaKernels
+from cotracker_pipeline.memory.modules import ModuleTrace
+from cotracker_pipeline.memory.tracker import Execute, MemoryTracker, call
+
+
+class Batch(NamedTuple):
+    """A training batch: video (B, T, 3, H, W), queries (B, N, 3), trajectory (B, T, N, 2), visibility and
+    valid (B, T, N), all float32.
+    """
+
+    video: Tensor
+    queries: Tensor
+    trajectory: Tensor
+    visibility: Tensor
+    valid: Tensor
+
+
+class TrainingStep(NamedTuple):
+    """What makes up a step.
+
+    Attributes:
+        model: on the device of the batch.
+        batch: what it is trained on.
+        loss: the scalar loss of the model on the batch.
+        optimiser: over the model's parameters.
+        largest_norm: of the clipped gradient.
+    """
+
+    model: nn.Module
+    batch: Batch
+    loss: Callable[[nn.Module, Batch], Tensor]
+    optimiser: Optimizer
+    largest_norm: float
+
+
+def track_training_step(step: TrainingStep) -> MemoryTracker:
+    """Run one step in the steady state (the optimiser has its state, gradients are freed) and track it.
+
+    On a real device parameters are updated.
+    """
+    device = step.batch.video.device.type
+    _fill_optimiser_state(step)
+    with ModuleTrace(step.model) as trace:
+        tracker = MemoryTracker(device, trace.current, _execution(device))
+        tracker.register(PARAMETERS, [*step.model.parameters(), *step.model.buffers()])
+        tracker.register(OPTIMISER, _optimiser_state(step.optimiser))
+        tracker.register(BATCH, step.batch)
+        hooks = [
+            parameter.register_post_accumulate_grad_hook(_gradient_label(tracker))
+            for parameter in step.model.parameters()
+        ]
+        with tracker:
+            _run(step, tracker)
+    for hook in hooks:
+        hook.remove()
+    return tracker
+
+
+def track_inference(model: nn.Module, video: Tensor, queries: Tensor, iterations: int) -> MemoryTracker:
+    """Track ``model(video, queries, iterations)`` without gradients.
+
+    Args:
+        model: on the device of the video.
+        video: (B, T, 3, H, W).
+        queries: (B, N, 3).
+        iterations: refinement iterations.
+    """
+    device = video.device.type
+    with ModuleTrace(model) as trace:
+        tracker = MemoryTracker(device, trace.current, _execution(device))
+        tracker.register(PARAMETERS, [*model.parameters(), *model.buffers()])
+        tracker.register(BATCH, [video, queries])
+        with torch.no_grad(), tracker, tracker.phase("forward"):
+            model(video, queries, iterations)
+    return tracker
+
+
+def _run(step: TrainingStep, tracker: MemoryTracker) -> None:
+    with tracker.phase("forward"):
+        loss = step.loss(step.model, step.batch)
+    with tracker.phase("backward"), torch.autograd.set_multithreading_enabled(False):
+        loss.backward()
+    with tracker.phase("clip", OPTIMISER):
+        nn.utils.clip_grad_norm_(step.model.parameters(), step.largest_norm)
+    with tracker.phase("optimiser", OPTIMISER):
+        step.optimiser.step()
+        step.optimiser.zero_grad(set_to_none=True)
+
+
+def _execution(device: str) -> Execute:
+    return MetaKernels() if device == "meta" else call
+
+
+def _fill_optimiser_state(step: TrainingStep) -> None:
+    for group in step.optimiser.param_groups:
+        # CUDA's default: all parameters at once, with temporaries of the size of all of them
+        group["foreach"] = True
+    for parameter in step.model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    step.optimiser.step()
+    step.optimiser.zero_grad(set_to_none=True)
+
+
+def _optimiser_state(optimiser: Optimizer) -> list[Tensor]:
+    """State as large as its parameter; the step counters stay on the host."""
+    return [
+        value
+        for parameter, state in optimiser.state.items()
+        for value in state.values()
+        if isinstance(value, Tensor) and value.shape == parameter.shape
+    ]
+
+
+def _gradient_label(tracker: MemoryTracker) -> Callable[[Tensor], None]:
+    def hook(parameter: Tensor) -> None:
+        if parameter.grad is not None:
+            tracker.register(GRADIENTS, [parameter.grad])
+
+    return hook

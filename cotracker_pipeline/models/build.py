@@ -1,0 +1,15 @@
+"""A model from its sizes, its recipe and its strategy."""
+
+from cotracker_pipeline.config import ModelSize, Recipe, Strategy
+from cotracker_pipeline.models.cotracker2 import CoTracker2
+
+
+def build_model(size: ModelSize, recipe: Recipe, strategy: Strategy) -> CoTracker2:
+    """The CoTracker2 that ``recipe`` trains at ``size``, computed by ``strategy``."""
+    return CoTracker2(
+        **size.model_dump(),
+        corr_radius=recipe.corr_radius,
+        use_track_mask=recipe.use_track_mask,
+        use_attention_mask=recipe.use_attention_mask,
+        strategy=strategy,
+    )

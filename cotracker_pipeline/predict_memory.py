@@ -1,0 +1,83 @@
+"""Predict the memory of one variant at the true size: one training step, and inference. Needs no GPU."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from cotracker_pipeline.command import run
+from cotracker_pipeline.config import Clip, Memory, Recipe, Variant, load_study
+from cotracker_pipeline.files import write_text
+from cotracker_pipeline.memory import predict_inference_peak, predict_peak_memory
+
+#: Tracks of the largest inference: a dense grid, where the correlation and not the encoder has the peak.
+DENSE_TRACKS = 6144
+
+
+def main() -> None:
+    """Command line."""
+    arguments = _parser().parse_args()
+    study = load_study(arguments.config)
+    report = memory_report(study.variant(arguments.variant), study.memory)
+    write_text(arguments.output, json.dumps(report, indent=2) + "\n")
+
+
+def memory_report(variant: Variant, memory: Memory) -> dict[str, Any]:
+    """What the step writes; bytes throughout."""
+    name, recipe, strategy = variant
+    prediction = predict_peak_memory(recipe, strategy, memory.clip, memory.model)
+    inference = [_inference(variant, memory, *case) for case in _inference_cases(recipe, memory.clip)]
+    return {
+        "variant": name,
+        "peak_allocated_bytes": prediction.peak_allocated_bytes,
+        "peak_blocks_bytes": prediction.peak_blocks_bytes,
+        "peak_reserved_bytes": prediction.peak_reserved_bytes,
+        "smallest_card_bytes": prediction.smallest_card_bytes,
+        "allowance_bytes": prediction.allowance_bytes,
+        "inference_peak_allocated_bytes": inference[0]["peak_allocated_bytes"],
+        "flops": prediction.flops,
+        "breakdown": prediction.breakdown,
+        "peak": {
+            "phase": prediction.peak.phase,
+            "module": prediction.peak.module,
+            "operation": prediction.peak.operation,
+        },
+        "inference": inference,
+        "model": memory.model.model_dump(),
+        "recipe": recipe.model_dump(),
+        "strategy": strategy.model_dump(),
+        "clip": memory.clip.model_dump(),
+    }
+
+
+def _inference_cases(recipe: Recipe, clip: Clip) -> list[tuple[int, int]]:
+    """(frames, tracks): the size of training, many tracks, and a longer video."""
+    return [(clip.frames, recipe.tracks), (clip.frames, DENSE_TRACKS), (2 * clip.frames, recipe.tracks)]
+
+
+def _inference(variant: Variant, memory: Memory, frames: int, tracks: int) -> dict[str, int]:
+    peak = predict_inference_peak(
+        variant.recipe.model_copy(update={"tracks": tracks}),
+        variant.strategy,
+        memory.clip.model_copy(update={"batch_size": 1, "frames": frames}),
+        memory.model,
+        memory.inference_iterations,
+    )
+    return {
+        "frames": frames,
+        "tracks": tracks,
+        "iterations": memory.inference_iterations,
+        "peak_allocated_bytes": peak,
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m cotracker_pipeline.predict_memory", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="study file")
+    parser.add_argument("--variant", required=True, help="one of the study's variants")
+    parser.add_argument("--output", type=Path, required=True, metavar="JSON", help="file to write")
+    return parser
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,71 @@
+"""Write one table: memory, accuracy, or an ablation of the study."""
+
+import argparse
+from pathlib import Path
+
+from cotracker_pipeline.analysis.ablation_table import ablation_table
+from cotracker_pipeline.analysis.accuracy_table import accuracy_table
+from cotracker_pipeline.analysis.evidence import read_accuracy, read_floors, read_predictions
+from cotracker_pipeline.analysis.memory_table import memory_table
+from cotracker_pipeline.analysis.tables import Table
+from cotracker_pipeline.analysis.writing import table_path, write_tables
+from cotracker_pipeline.command import run
+from cotracker_pipeline.config import Study, load_study
+from cotracker_pipeline.errors import UserError
+
+
+def main() -> None:
+    """Command line."""
+    arguments = _parser().parse_args()
+    write_tables(_table(load_study(arguments.config), arguments), arguments.output)
+
+
+def _table(study: Study, arguments: argparse.Namespace) -> Table:
+    name = arguments.table
+    if name == "memory":
+        return memory_table(study, read_predictions(arguments.memory))
+    if name == "accuracy":
+        return accuracy_table(study, read_accuracy(arguments.accuracy), read_floors(arguments.floors))
+    if name not in study.ablations:
+        known = ", ".join(["memory", "accuracy", *study.ablations])
+        raise UserError(f"{arguments.config}: ablations has no '{name}'; choose one of {known}")
+    return ablation_table(
+        study,
+        name,
+        read_predictions(arguments.memory),
+        read_accuracy(arguments.accuracy),
+        read_floors(arguments.floors),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m cotracker_pipeline.tabulate", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="study file")
+    parser.add_argument("--table", required=True, help="memory, accuracy, or the name of an ablation")
+    parser.add_argument(
+        "--memory", type=Path, nargs="*", default=[], metavar="JSON", help="from predict_memory"
+    )
+    parser.add_argument(
+        "--accuracy",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="CSV",
+        help="evaluations <variant>/seed-<n>/<mode>.csv",
+    )
+    parser.add_argument(
+        "--floors", type=Path, nargs="*", default=[], metavar="CSV", help="evaluations <baseline>/<mode>.csv"
+    )
+    parser.add_argument(
+        "--output",
+        type=table_path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="one or more of .csv (tidy), .md, .tex, .html",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,113 @@
+"""Train one variant with one seed. Continues where an interrupted training stopped."""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from cotracker_pipeline.command import run
+from cotracker_pipeline.config import Study, Variant, load_study
+from cotracker_pipeline.data.clips import ClipDataset, batches
+from cotracker_pipeline.files import atomic_path
+from cotracker_pipeline.models.build import build_model
+from cotracker_pipeline.models.checkpoints import load_weights, save_model
+from cotracker_pipeline.models.cotracker2 import CoTracker2
+from cotracker_pipeline.training.device import use_device
+from cotracker_pipeline.training.loop import LossRow, Training
+from cotracker_pipeline.training.state import discard_state, load_state, save_state
+
+
+def main() -> None:
+    """Command line."""
+    arguments = _parser().parse_args()
+    study = load_study(arguments.config)
+    variant = study.variant(arguments.variant)
+    model = initial_model(study, variant, arguments.seed, arguments.warm_start)
+    training = Training(model, variant.recipe, arguments.seed)
+    fit(training, study, variant, arguments.data, arguments.state_dir)
+    with atomic_path(arguments.loss_curve) as temporary:
+        pd.DataFrame(training.curve).to_csv(temporary, index=False)
+    save_model(
+        arguments.output,
+        model,
+        study.training.model,
+        variant.recipe,
+        variant=variant.name,
+        seed=str(arguments.seed),
+        strategy=variant.strategy.model_dump_json(),
+    )
+    discard_state(arguments.state_dir)
+
+
+def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | None) -> CoTracker2:
+    """Fresh weights that depend on the seed, with the encoder of ``warm_start`` if there is one."""
+    device = use_device(study.training.device, study.training.threads)
+    torch.manual_seed(seed)
+    model = build_model(study.training.model, variant.recipe, variant.strategy)
+    if warm_start is not None:
+        load_weights(warm_start, model.fnet)
+    return model.to(device)
+
+
+def fit(training: Training, study: Study, variant: Variant, shards: list[Path], state_dir: Path) -> None:
+    """Train to the end, from the state in ``state_dir`` if it is one of this training."""
+    settings = study.training
+    fingerprint = _fingerprint(study, variant, training.seed)
+    if state := load_state(state_dir, fingerprint):
+        training.restore(state)
+    steps = variant.recipe.steps
+    batch_size = settings.clip.batch_size
+    data = ClipDataset(
+        shards, settings.clip, trained_tracks(study, variant), training.seed, steps * batch_size
+    )
+    with tqdm(total=steps, initial=training.step, desc=variant.name, unit="step") as bar:
+
+        def show(row: LossRow) -> None:
+            bar.set_postfix(loss=f"{row.loss:.3f}", refresh=False)
+            bar.update(row.step - bar.n)
+
+        training.run(
+            batches(data, batch_size, training.step, settings.workers),
+            settings.log_every,
+            settings.save_every,
+            lambda state: save_state(state_dir, {**state, "fingerprint": fingerprint}),
+            show,
+        )
+
+
+def trained_tracks(study: Study, variant: Variant) -> int:
+    """Tracks per sample at the scale of the study."""
+    return max(1, round(variant.recipe.tracks * study.training.track_factor))
+
+
+def _fingerprint(study: Study, variant: Variant, seed: int) -> str:
+    """Names a training: what it computes depends on nothing else."""
+    parts = {
+        "recipe": variant.recipe.model_dump(mode="json"),
+        "strategy": variant.strategy.model_dump(mode="json"),
+        "training": study.training.model_dump(mode="json"),
+        "data": study.data.train.model_dump(mode="json"),
+        "seeds": [study.seed, seed],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m cotracker_pipeline.train", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="study file")
+    parser.add_argument("--variant", required=True, help="one of the study's variants")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="H5", help="training shards")
+    parser.add_argument("--warm-start", type=Path, help="encoder of the warm_up step")
+    parser.add_argument("--state-dir", type=Path, required=True, help="folder of the state to continue from")
+    parser.add_argument("--loss-curve", type=Path, required=True, metavar="CSV", help="file to write")
+    parser.add_argument("--output", type=Path, required=True, help="model.safetensors to write")
+    return parser
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,133 @@
+"""The training loop: one optimiser step after another, with a record and a state to continue from."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from cotracker_pipeline.config import Recipe
+from cotracker_pipeline.data.clips import Sample
+from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.training.losses import LossTerms, tracking_loss
+from cotracker_pipeline.training.optimisation import make_optimiser
+from cotracker_pipeline.training.queries import sample_training_queries
+
+
+class LossRow(NamedTuple):
+    """One row of the loss curve: means over the steps since the row before."""
+
+    step: int
+    loss: float
+    coordinate_loss: float
+    visibility_loss: float
+    gradient_norm: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass
+class Training:
+    """A model in training.
+
+    Args:
+        model: a tracker, on the device that it is trained on.
+        recipe: steps, losses and optimiser.
+        seed: of the random queries.
+    """
+
+    model: nn.Module
+    recipe: Recipe
+    seed: int
+    step: int = 0
+    curve: list[LossRow] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.optimiser, self.schedule = make_optimiser(self.model, self.recipe)
+
+    def run(
+        self,
+        batches: Iterator[Sample],
+        log_every: int,
+        save_every: int,
+        save: Callable[[dict[str, Any]], None],
+        progress: Callable[[LossRow], None],
+    ) -> None:
+        """Train to the recipe's last step.
+
+        Args:
+            batches: one per step that is left.
+            log_every: steps between rows of the loss curve.
+            save_every: steps between calls of ``save`` with the state.
+            save: keeps the state.
+            progress: told every row.
+
+        Raises:
+            UserError: when the loss is no longer finite.
+        """
+        self.model.train()
+        record: list[tuple[float, ...]] = []
+        since = time.perf_counter()
+        for batch in batches:
+            record.append(self._train_step(batch))
+            self.step += 1
+            if self.step % log_every == 0 or self.step == self.recipe.steps:
+                now = time.perf_counter()
+                self._log(record, (now - since) / len(record), progress)
+                record, since = [], now
+                if self.step % save_every == 0:
+                    save(self.state())
+
+    def state(self) -> dict[str, Any]:
+        """Everything that ``restore`` needs."""
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "step": self.step,
+            "curve": [tuple(row) for row in self.curve],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what ``state`` returned."""
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.step = state["step"]
+        self.curve = [LossRow(*row) for row in state["curve"]]
+
+    def _train_step(self, batch: Sample) -> tuple[float, ...]:
+        """Loss, coordinate loss, visibility loss, gradient norm and learning rate of one step."""
+        learning_rate = self.schedule.get_last_lr()[0]
+        self.optimiser.zero_grad(set_to_none=True)
+        terms = self._loss(batch)
+        terms.total.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.gradient_clip)
+        if not torch.isfinite(norm):
+            raise UserError(
+                f"the loss or its gradient is not finite at step {self.step + 1}; lower recipe.learning_rate"
+            )
+        self.optimiser.step()
+        self.schedule.step()
+        return (*(term.item() for term in terms), norm.item(), float(learning_rate))
+
+    def _loss(self, batch: Sample) -> LossTerms:
+        device = next(self.model.parameters()).device
+        video, trajectory, visibility, valid = (part.to(device, non_blocking=True) for part in batch)
+        # the step names the random numbers, so that a continued training draws the same ones
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
+        queries = sample_training_queries(trajectory, visibility, generator)
+        _, _, predictions = self.model(video.float(), queries, self.recipe.iterations, is_train=True)
+        return tracking_loss(predictions, trajectory, visibility, valid, self.recipe.loss)
+
+    def _log(
+        self, record: list[tuple[float, ...]], seconds: float, progress: Callable[[LossRow], None]
+    ) -> None:
+        loss, coordinate, visibility, norm, _ = (
+            sum(column) / len(record) for column in zip(*record, strict=True)
+        )
+        row = LossRow(self.step, loss, coordinate, visibility, norm, record[-1][-1], seconds)
+        self.curve.append(row)
+        progress(row)

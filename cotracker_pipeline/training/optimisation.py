@@ -1,0 +1,25 @@
+"""Optimiser and learning-rate schedule of the published training."""
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+
+from cotracker_pipeline.config import Recipe
+
+
+def make_optimiser(model: nn.Module, recipe: Recipe) -> tuple[AdamW, OneCycleLR]:
+    """AdamW over all parameters, and a linear one-cycle schedule with 5 % of warm-up.
+
+    The published schedule is 100 steps longer than its 50,000 steps of training; here it ends with the last
+    step, so that short trainings are annealed too.
+    """
+    optimiser = AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, eps=1e-8)
+    schedule = OneCycleLR(
+        optimiser,
+        max_lr=recipe.learning_rate,
+        total_steps=recipe.steps,
+        pct_start=0.05,
+        anneal_strategy="linear",
+        cycle_momentum=False,
+    )
+    return optimiser, schedule

@@ -1,0 +1,38 @@
+"""Query points of a training sample."""
+
+import torch
+from torch import Tensor
+
+
+def sample_training_queries(trajectory: Tensor, visibility: Tensor, generator: torch.Generator) -> Tensor:
+    """Choose one visible frame of every track as its query.
+
+    The first quarter of the tracks gets a uniformly random visible frame, the others their first visible one
+    (the published rule).
+
+    Args:
+        trajectory: (B, T, N, 2) pixel indices.
+        visibility: (B, T, N) boolean.
+        generator: CPU generator of the random frames.
+
+    Returns:
+        (B, N, 3) float32 queries as (t, x, y).
+
+    Raises:
+        ValueError: for a track that is never visible.
+    """
+    if not visibility.any(dim=1).all():
+        raise ValueError("a track that is never visible cannot be queried; leave it out of the sample")
+    frames = visibility.int().argmax(dim=1)
+    quarter = visibility.shape[2] // 4
+    if quarter:
+        frames[:, :quarter] = _random_visible_frame(visibility[:, :, :quarter], generator)
+    points = trajectory.gather(1, frames[:, None, :, None].expand(-1, 1, -1, 2))[:, 0]
+    return torch.cat([frames[..., None].to(points.dtype), points], dim=-1)
+
+
+def _random_visible_frame(visibility: Tensor, generator: torch.Generator) -> Tensor:
+    """(B, T, n) to (B, n)."""
+    weights = visibility.transpose(1, 2).flatten(0, 1).float()
+    chosen = torch.multinomial(weights.cpu(), 1, generator=generator).to(visibility.device)
+    return chosen.reshape(visibility.shape[0], visibility.shape[2])

@@ -1,0 +1,114 @@
+"""Made-up measurements of a made-up study."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cotracker_pipeline.analysis.evidence import (
+    LOSS_COLUMNS,
+    Evidence,
+    read_evidence,
+)
+from cotracker_pipeline.config import Study, parse_study
+
+METRICS = ("average_jaccard", "average_pts_within_thresh", "occlusion_accuracy")
+# training peak in GB, mean accuracy
+VARIANTS = {"baseline": (60.0, 0.30), "bf16": (40.0, 0.29), "lean": (10.0, 0.15)}
+FLOORS = {"static": 0.1, "lucas-kanade": 0.28}
+SEEDS = (0, 1, 2)
+VIDEOS = 6
+
+
+@pytest.fixture(scope="session")
+def study() -> Study:
+    return parse_study(
+        {
+            "study": "made-up",
+            "recipe": {"steps": 20},
+            "data": {"train": {"files": ["a.h5"]}, "eval": {"files": ["b.h5"]}},
+            "training": {"track_factor": 0.0625, "seeds": SEEDS},
+            "variants": {
+                "baseline": {},
+                "bf16": {"strategy": {"precision": "bf16"}},
+                "lean": {"recipe": {"tracks": 144}, "strategy": {"checkpoint": ["encoder"]}},
+            },
+            "ablations": {"precision": ["bf16"]},
+        },
+        "made-up",
+    )
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder as the earlier steps leave it."""
+    root = tmp_path_factory.mktemp("results")
+    random = np.random.default_rng(1)
+    spread = random.normal(0, 0.03, VIDEOS)
+    for name, (peak, accuracy) in VARIANTS.items():
+        write(root / f"memory/predicted/{name}.json", json.dumps(prediction(name, peak)))
+        for seed in SEEDS:
+            write_losses(root / f"train/{name}/seed-{seed}/loss.csv", random)
+            for mode in ("first", "strided"):
+                values = accuracy + spread + random.normal(0, 0.001, VIDEOS)
+                write_evaluation(root / f"eval/{name}/seed-{seed}/{mode}.csv", mode, values)
+    for name, accuracy in FLOORS.items():
+        for mode in ("first", "strided"):
+            write_evaluation(root / f"eval/baselines/{name}/{mode}.csv", mode, accuracy + spread)
+    return root
+
+
+@pytest.fixture(scope="session")
+def evidence(results: Path) -> Evidence:
+    return read_evidence(*(sorted(results.glob(pattern)) for pattern in PATTERNS.values()))
+
+
+@pytest.fixture(scope="session")
+def patterns() -> dict[str, str]:
+    """Options of the steps and where their files lie."""
+    return PATTERNS
+
+
+PATTERNS = {
+    "--memory": "memory/predicted/*.json",
+    "--accuracy": "eval/*/seed-*/*.csv",
+    "--floors": "eval/baselines/*/*.csv",
+    "--losses": "train/*/seed-*/loss.csv",
+}
+
+
+def prediction(name: str, peak_gb: float) -> dict:
+    peak = int(peak_gb * 1e9)
+    return {
+        "variant": name,
+        "peak_allocated_bytes": peak,
+        "peak_reserved_bytes": int(1.03 * peak),
+        "smallest_card_bytes": int(1.02 * peak),
+        "allowance_bytes": int(0.6e9),
+        "inference_peak_allocated_bytes": int(2e9),
+        "flops": 24e12 if name == "baseline" else 30e12,
+        "breakdown": {"encoder": peak // 2, "transformer": peak - peak // 2},
+        "inference": [
+            {"frames": 24, "tracks": tracks, "iterations": 6, "peak_allocated_bytes": int(2e9)}
+            for tracks in (768, 6144)
+        ],
+    }
+
+
+def write_evaluation(path: Path, mode: str, values: np.ndarray) -> None:
+    videos = [f"eval-{index}" for index in range(len(values))]
+    columns = {"video": videos, "frames": 24, "tracks": 8, "query_mode": mode}
+    write(path, pd.DataFrame(columns | dict.fromkeys(METRICS, values)).to_csv(index=False))
+
+
+def write_losses(path: Path, random: np.random.Generator) -> None:
+    steps = np.arange(1, 21)
+    curve = 10 / steps + random.normal(0, 0.01, len(steps))
+    write(path, pd.DataFrame(dict.fromkeys(LOSS_COLUMNS, curve) | {"step": steps}).to_csv(index=False))
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

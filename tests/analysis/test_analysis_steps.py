@@ -1,0 +1,67 @@
+"""The command lines of tabulate, judge and illustrate."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cotracker_pipeline.config import Study
+
+CLAIMS = Path(__file__).parents[2] / "config" / "claims.yaml"
+
+
+@pytest.fixture
+def study_file(study: Study, tmp_path: Path) -> Path:
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(study.model_dump(mode="json", exclude_unset=True)))
+    return path
+
+
+def run(step: str, *arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", f"cotracker_pipeline.{step}", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture
+def inputs(results: Path, patterns: dict[str, str]) -> Callable[..., list[object]]:
+    """Options and their files as arguments."""
+    return lambda *options: [
+        part for option in options for part in (option, *sorted(results.glob(patterns[option])))
+    ]
+
+
+@pytest.mark.parametrize("table", ["memory", "accuracy", "precision"])
+def test_tabulate(table: str, study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
+    outputs = [tmp_path / f"out.{suffix}" for suffix in ("csv", "md", "tex", "html")]
+    given = inputs("--memory", "--accuracy", "--floors")
+    done = run("tabulate", "--config", study_file, "--table", table, *given, "--output", *outputs)
+    assert done.returncode == 0, done.stderr
+    assert all(path.stat().st_size > 100 for path in outputs)
+
+
+def test_tabulate_names_the_ablations_that_exist(study_file: Path, tmp_path: Path) -> None:
+    done = run("tabulate", "--config", study_file, "--table", "presicion", "--output", tmp_path / "t.csv")
+    assert done.returncode != 0
+    assert "ablations has no 'presicion'; choose one of memory, accuracy, precision" in done.stderr
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_judge(study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
+    output = tmp_path / "verdicts.md"
+    given = inputs("--memory", "--accuracy", "--floors", "--losses")
+    done = run("judge", "--config", study_file, "--claims", CLAIMS, *given, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert "| bf16-saves-30-50" in output.read_text()
+    assert "Loss used in training: corrected." in output.read_text()
+
+
+def test_illustrate(study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
+    figures = ("memory", "inference", "trade-off", "loss")
+    outputs = [part for name in figures for part in (f"--{name}-figure", tmp_path / f"{name}.svg")]
+    given = inputs("--memory", "--accuracy", "--losses")
+    done = run("illustrate", "--config", study_file, *given, *outputs)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("*.svg"))) == 4

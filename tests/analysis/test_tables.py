@@ -1,0 +1,112 @@
+"""Tables: what they say, and in which formats."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cotracker_pipeline.analysis.ablation_table import ablation_table
+from cotracker_pipeline.analysis.accuracy_table import accuracy_table
+from cotracker_pipeline.analysis.evidence import Evidence, read_accuracy, read_predictions
+from cotracker_pipeline.analysis.memory_table import memory_table
+from cotracker_pipeline.analysis.tables import (
+    MEASUREMENT_COLUMNS,
+    WRITERS,
+    Table,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
+from cotracker_pipeline.config import Study
+from cotracker_pipeline.errors import UserError
+
+
+@pytest.fixture
+def ablation(study: Study, evidence: Evidence) -> Table:
+    return ablation_table(study, "precision", evidence.predictions, evidence.accuracy, evidence.floors)
+
+
+def test_memory_table_compares_with_the_baseline(study: Study, evidence: Evidence) -> None:
+    frame = memory_table(study, evidence.predictions).sections[0].frame.set_index("variant")
+    assert frame.loc["baseline", "peak GB"] == "60.00"
+    assert frame.loc["bf16", "saved %"] == "33.3"
+    assert frame.loc["lean", "checkpoint"] == "encoder"
+
+
+def test_memory_table_states_the_true_size(study: Study, evidence: Evidence) -> None:
+    heading = memory_table(study, evidence.predictions).sections[0].heading
+    assert "true size" in heading
+    assert "768 tracks" in heading
+    assert "1x24x384x512" in heading
+
+
+def test_accuracy_table_states_the_scale_in_every_heading(study: Study, evidence: Evidence) -> None:
+    sections = accuracy_table(study, evidence.accuracy, evidence.floors).sections
+    assert [section.heading.count("small scale (track factor 0.0625") for section in sections] == [1, 1]
+    assert "3 seed(s), 6 videos" in sections[0].heading
+
+
+def test_accuracy_table_has_differences_and_floors(study: Study, evidence: Evidence) -> None:
+    table = accuracy_table(study, evidence.accuracy, evidence.floors)
+    frame = table.sections[0].frame.set_index("variant")
+    assert list(frame.index) == ["baseline", "bf16", "lean", "lucas-kanade (floor)", "static (floor)"]
+    assert frame.loc["baseline", "Δ AJ"] == ""
+    assert frame.loc["lean", "Δ AJ"].startswith("-15.")
+    assert set(frame["loss"]) == {"corrected", ""}
+
+
+def test_ablation_keeps_the_two_scales_apart(ablation: Table) -> None:
+    headings = [section.heading for section in ablation.sections]
+    assert ["true size" in heading for heading in headings] == [True, False, False]
+    assert ["small scale" in heading for heading in headings] == [False, True, True]
+    scale_of = ablation.data.groupby("measure")["scale"].nunique()
+    assert (scale_of == 1).all()
+
+
+def test_csv_is_tidy(ablation: Table) -> None:
+    frame = pd.read_csv(io.StringIO(to_csv(ablation)))
+    assert list(frame.columns) == MEASUREMENT_COLUMNS
+    assert frame["value"].notna().all()
+    assert not frame.duplicated(["subject", "query_mode", "measure"]).any()
+
+
+def test_latex_escapes_what_latex_reads(ablation: Table) -> None:
+    text = to_latex(ablation)
+    assert r"saved \%" in text
+    assert r"$\delta$ avg" in text
+    assert text.count(r"\begin{table}") == len(ablation.sections)
+
+
+def test_markdown_has_a_heading_for_every_section(ablation: Table) -> None:
+    assert to_markdown(ablation).count("\n## ") == len(ablation.sections)
+
+
+@pytest.mark.parametrize("write", WRITERS.values())
+def test_same_measurements_give_the_same_bytes(write, study: Study, evidence: Evidence) -> None:
+    first, second = (accuracy_table(study, evidence.accuracy, evidence.floors) for _ in range(2))
+    assert write(first) == write(second)
+
+
+def test_accuracy_needs_a_seed_in_its_path(results: Path, tmp_path: Path) -> None:
+    stray = tmp_path / "first.csv"
+    stray.write_text((results / "eval/baseline/seed-0/first.csv").read_text())
+    with pytest.raises(UserError, match="the seed is not known"):
+        read_accuracy([stray])
+
+
+@pytest.mark.parametrize("text", ["", "video,frames\na,1\n", "\x00\x01"])
+def test_a_broken_evaluation_is_one_sentence(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "baseline" / "seed-0" / "first.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"first\.csv: "):
+        read_accuracy([path])
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]"])
+def test_a_broken_prediction_is_one_sentence(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"baseline\.json: .*run predict_memory again"):
+        read_predictions([path])

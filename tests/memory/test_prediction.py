@@ -1,0 +1,136 @@
+"""Predictions against what really happens, at a size where it can happen here."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import pytest
+import torch
+from torch.distributed._tools.mem_tracker import MemTracker
+
+from cotracker_pipeline.config import Clip, Strategy
+from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.memory import predict_inference_peak, predict_peak_memory
+from cotracker_pipeline.memory.assembly import assemble_step
+from cotracker_pipeline.memory.step import track_training_step
+from cotracker_pipeline.memory.tracker import MemoryTracker
+from cotracker_pipeline.models import cotracker2
+from cotracker_pipeline.models.cuda_autocast import CudaAutocast
+
+BOTH = ("encoder", "transformer")
+
+VARIANTS = {
+    "baseline": ({}, {}),
+    "tracks": ({"tracks": 10}, {}),
+    "radius-2": ({"corr_radius": 2}, {}),
+    "checkpoint-encoder": ({}, {"checkpoint": ("encoder",)}),
+    "checkpoint-transformer": ({}, {"checkpoint": ("transformer",)}),
+    "checkpoint-both": ({}, {"checkpoint": BOTH}),
+    "no-track-mask": ({"use_track_mask": False}, {}),
+    "no-attention-mask": ({"use_attention_mask": False}, {}),
+    "published-loss": ({"loss": "published"}, {}),
+}
+
+
+@pytest.fixture
+def track(small_recipe, small_clip, small_model):
+    def run(device: str, recipe: dict, strategy: dict) -> MemoryTracker:
+        changed = small_recipe.model_copy(update=recipe)
+        return track_training_step(
+            assemble_step(changed, Strategy(**strategy), small_clip, small_model, device)
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_meta_and_real_tensors_agree_to_the_byte(track, variant):
+    meta, real = (track(device, *VARIANTS[variant]) for device in ("meta", "cpu"))
+    assert meta.peak == real.peak
+    assert meta.flops.total == real.flops.total
+
+
+@pytest.mark.parametrize("variant", ["baseline", "checkpoint-both"])
+def test_the_breakdown_sums_to_the_peak(track, variant):
+    peak = track("meta", *VARIANTS[variant]).peak
+    assert sum(peak.breakdown.values()) == peak.bytes
+    assert min(peak.breakdown.values()) > 0
+
+
+def test_only_what_outlives_the_step_is_left(small_recipe, small_clip, small_model):
+    step = assemble_step(small_recipe, Strategy(), small_clip, small_model, "meta")
+    tracker = track_training_step(step)
+    assert sum(event.bytes for event in tracker.events) == tracker.live_bytes
+    lasting = ("parameters", "optimiser", "batch")
+    assert tracker.live_bytes == sum(tracker.peak.breakdown[name] for name in lasting)
+
+
+def test_under_bf16_only_the_statistics_of_norms_differ(track, monkeypatch):
+    """With CUDA's autocast lists on both; instance norm keeps statistics in bf16 on CPU, in fp32 on CUDA."""
+    monkeypatch.setattr(cotracker2, "autocast", cuda_autocast)
+    meta, real = (track(device, {}, {"precision": "bf16"}) for device in ("meta", "cpu"))
+    differing = {
+        name: meta.peak.breakdown[name] - real.peak.breakdown[name]
+        for name in meta.peak.breakdown
+        if meta.peak.breakdown[name] != real.peak.breakdown[name]
+    }
+    assert set(differing) == {"encoder"}
+    assert 0 < differing["encoder"] < 0.001 * meta.peak.bytes
+    assert meta.peak[2:] == real.peak[2:]
+
+
+def cuda_autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    del device
+    return CudaAutocast(torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def test_a_second_opinion(small_recipe, small_clip, small_model):
+    """PyTorch's own tracker, which rounds to 512 bytes only on CUDA."""
+    step = assemble_step(small_recipe, Strategy(), small_clip, small_model, "meta")
+    ours = track_training_step(step).peak.bytes
+    theirs = MemTracker()
+    theirs.track_external(step.model, step.optimiser, *step.batch)
+    with theirs:
+        step.loss(step.model, step.batch).backward()
+        step.optimiser.step()
+        step.optimiser.zero_grad(set_to_none=True)
+    peak = theirs.get_tracker_snapshot("peak")[torch.device("meta")]["Total"]
+    assert ours == pytest.approx(peak, rel=0.01)
+
+
+def test_checkpointing_lowers_the_peak_and_costs_operations(small_recipe, small_clip, small_model):
+    recipe = small_recipe.model_copy(update={"tracks": 150})
+    none, encoder, transformer, both = (
+        predict_peak_memory(recipe, Strategy(checkpoint=parts), small_clip, small_model)
+        for parts in ((), ("encoder",), ("transformer",), BOTH)
+    )
+    assert both.peak_allocated_bytes < encoder.peak_allocated_bytes < none.peak_allocated_bytes
+    assert both.peak_allocated_bytes < transformer.peak_allocated_bytes < none.peak_allocated_bytes
+    recomputed = (encoder.flops - none.flops) + (transformer.flops - none.flops)
+    assert both.flops - none.flops == recomputed > 0
+
+
+def test_bf16_lowers_the_peak(small_recipe, small_clip, small_model):
+    plain, low = (
+        predict_peak_memory(small_recipe, Strategy(precision=precision), small_clip, small_model)
+        for precision in ("fp32", "bf16")
+    )
+    assert low.peak_allocated_bytes < plain.peak_allocated_bytes
+    assert low.flops == plain.flops
+
+
+def test_three_figures_of_a_card(small_recipe, small_clip, small_model):
+    prediction = predict_peak_memory(small_recipe, Strategy(), small_clip, small_model, allowance_bytes=1000)
+    assert prediction.peak_allocated_bytes <= prediction.peak_blocks_bytes
+    assert prediction.peak_allocated_bytes <= prediction.smallest_card_bytes - 1000
+    assert prediction.smallest_card_bytes - 1000 <= prediction.peak_reserved_bytes
+
+
+def test_inference_keeps_less_than_training(small_recipe, small_clip, small_model):
+    training = predict_peak_memory(small_recipe, Strategy(), small_clip, small_model)
+    inference = predict_inference_peak(small_recipe, Strategy(), small_clip, small_model, iterations=2)
+    assert inference < training.peak_allocated_bytes / 2
+
+
+def test_a_clip_that_is_too_small_is_named(small_recipe, small_model):
+    with pytest.raises(UserError, match="12 frames of 4x4") as caught:
+        predict_peak_memory(small_recipe, Strategy(), Clip(frames=12, height=4, width=4), small_model)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,116 @@
+"""Live bytes of small computations, worked out by hand."""
+
+import pytest
+import torch
+from torch import nn
+
+from cotracker_pipeline.memory.meta_kernels import MetaKernels
+from cotracker_pipeline.memory.modules import ModuleTrace
+from cotracker_pipeline.memory.tracker import MemoryTracker
+
+KIB = 1024
+
+
+@pytest.fixture(params=["cpu", "meta"])
+def device(request) -> str:
+    return request.param
+
+
+def track(device: str) -> MemoryTracker:
+    return MemoryTracker(device, lambda: "fnet.layer1")
+
+
+def test_views_and_operators_in_place_add_nothing(device):
+    with track(device) as tracker:
+        x = torch.zeros(KIB, device=device)
+        y = x.view(2, -1)[0].add_(1)
+    assert tracker.live_bytes == 4 * KIB
+    del x
+    assert tracker.live_bytes == 4 * KIB
+    del y
+    assert tracker.live_bytes == 0
+
+
+def test_storages_are_rounded_up_to_512_bytes(device):
+    with track(device) as tracker:
+        x = torch.zeros(1, device=device)
+    assert tracker.live_bytes == 512
+    del x
+
+
+def test_the_peak_says_what_where_and_when(device):
+    with track(device) as tracker, tracker.phase("forward"):
+        x = torch.ones(KIB, device=device)
+        y = torch.cat([x, x])
+        del x, y
+    peak = tracker.peak
+    assert (peak.bytes, peak.breakdown) == (12 * KIB, {"encoder": 12 * KIB})
+    assert (peak.phase, peak.module, peak.operation) == ("forward", "fnet.layer1", "aten.cat.default")
+
+
+def test_events_tell_the_whole_story(device):
+    with track(device) as tracker:
+        x = torch.ones(KIB, device=device)
+        x = x + 1
+        del x
+    assert [event.bytes for event in tracker.events] == [4096, 4096, -4096, -4096]
+    assert tracker.events[0].block == tracker.events[2].block
+
+
+def test_a_registered_tensor_may_change_its_component(device):
+    tensor = torch.zeros(KIB, device=device)
+    tracker = track(device)
+    tracker.register("batch", [tensor])
+    tracker.register("gradients", [tensor.view(2, -1)])
+    with tracker:
+        y = tensor + 1
+    assert tracker.peak.breakdown == {"gradients": 4 * KIB, "encoder": 4 * KIB}
+    del y
+
+
+def test_flops_of_a_product(device):
+    with track(device) as tracker:
+        torch.ones(3, 4, device=device) @ torch.ones(4, 5, device=device)
+    assert tracker.flops.total == 2 * 3 * 4 * 5
+
+
+def test_backward_operators_belong_to_the_module_that_made_them():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    places = []
+    with ModuleTrace(model) as trace:
+        y = model(torch.ones(2, 4, requires_grad=True))
+        for node in (y.grad_fn, y.grad_fn.next_functions[1][0]):
+            node.register_hook(lambda *_: places.append(trace.current()))
+        y.sum().backward()
+    assert places == ["1", "0"]
+    assert not model[0]._forward_hooks
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: x.transpose(0, 1) * 2,
+        lambda x: torch.where(x > 0, x, 1.0),
+        lambda x: x.softmax(-1),
+        lambda x: x.expand(2, 3, 4).reshape(-1),
+        lambda x: torch.nn.functional.layer_norm(x, (4,)),
+        lambda x: x.to(torch.bfloat16).sum(),
+        lambda x: x.int() * 2.0,
+        lambda x: x.int() * 2,
+    ],
+)
+def test_remembered_kernels_lay_out_like_the_first_call(compute):
+    x = torch.zeros(3, 4, device="meta")
+    plain = compute(x)
+    with MemoryTracker("meta", str, MetaKernels()) as tracker:
+        for _ in range(2):
+            tracker.live_bytes, result = 0, compute(x)
+            assert (result.shape, result.stride(), result.dtype) == (plain.shape, plain.stride(), plain.dtype)
+
+
+def test_remembered_kernels_keep_views_views():
+    x = torch.zeros(3, 4, device="meta")
+    with MemoryTracker("meta", str, MetaKernels()):
+        for _ in range(2):
+            view = torch.ops.aten._unsafe_view.default(x, [12])
+            assert view.untyped_storage()._cdata == x.untyped_storage()._cdata

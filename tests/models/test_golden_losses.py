@@ -1,0 +1,115 @@
+"""Losses and gradients against the official ones."""
+
+import numpy as np
+import pytest
+import torch
+
+from cotracker_pipeline.models import CoTracker2
+from cotracker_pipeline.models.cotracker2 import WindowPredictions
+from cotracker_pipeline.training.losses import (
+    balanced_cross_entropy,
+    masked_mean,
+    sequence_loss,
+    tracking_loss,
+)
+
+
+@pytest.fixture
+def synthetic(golden, rule, unit):
+    """The predictions and targets of ``v2_h_losses``."""
+    case = golden("v2_h_losses")
+    batch, frames, tracks = case.meta["B"], case.meta["S"], case.meta["N"]
+
+    def draw(name: str) -> torch.Tensor:
+        return torch.from_numpy(rule._rng(11, name).random((batch, frames, tracks)))
+
+    windows = []
+    for j in range(case.meta["nW"]):
+        predictions = [8 * unit(f"loss/p{j}{i}", (batch, frames, tracks, 2)) for i in range(case.meta["nI"])]
+        target = 8 * unit(f"loss/g{j}", (batch, frames, tracks, 2))
+        visible = (draw(f"loss/vi{j}") > 0.4).float()
+        valid = (draw(f"loss/va{j}") > 0.2).float()
+        windows.append((predictions, target, visible, valid, draw(f"loss/pv{j}").float()))
+    return case, windows, tracks
+
+
+def test_sequence_loss(synthetic):
+    case, windows, tracks = synthetic
+    total = sum(sequence_loss(p, target, valid) for p, target, _, valid, _ in windows) / tracks
+    assert total.item() == pytest.approx(case["seq_loss"].item(), rel=1e-5)
+    empty = sum(sequence_loss(p, target, torch.zeros_like(valid)) for p, target, _, valid, _ in windows)
+    assert empty.item() == case["seq_loss_zero_valid"].item() == 0
+
+
+def test_balanced_cross_entropy(synthetic):
+    case, windows, tracks = synthetic
+    total = sum(balanced_cross_entropy(score, visible, valid) for _, _, visible, valid, score in windows)
+    assert (total / tracks).item() == pytest.approx(case["balanced_ce"].item(), rel=1e-5)
+
+
+def test_masked_mean_of_nothing_is_zero():
+    assert masked_mean(torch.ones(3), torch.zeros(3)).item() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("v2_b_multi_window_train", {}),
+        ("v2_r2_multi_window_train", {"corr_radius": 2}),
+        ("v2_trackmask_zeroed", {"use_track_mask": False}),
+    ],
+)
+def test_published_loss_and_gradients(rule, golden, name, options):
+    case = golden(name)
+    model = rule.fill_(CoTracker2(**options), case.meta["seed"])
+    _, _, predictions = model(case.video, case["queries"], case.meta["iters"], is_train=True)
+    loss = tracking_loss(predictions, case["gt_traj"], case["gt_vis"], case["gt_valid"], "published")
+    loss.total.backward()
+    assert loss.total.item() == pytest.approx(case["total_loss"].item(), rel=1e-5)
+    assert loss.coordinate.item() == pytest.approx(case["seq_loss"].item(), rel=1e-5)
+    assert loss.visibility.item() == pytest.approx(case["vis_loss_raw"].item(), rel=1e-5)
+    parameters = dict(model.named_parameters())
+    norms = np.array([parameters[key].grad.double().norm().item() for key in case.meta["grad_keys"]])
+    expected = case["f64_grad_norms"].numpy()
+    relevant = expected > 1e-6 * expected.max()
+    assert np.abs(norms / expected - 1)[relevant].max() < 1e-3
+    for key in (key for key in case.arrays if key.startswith("f64_grad_slice/")):
+        gradient = parameters[key.removeprefix("f64_grad_slice/")].grad.flatten()
+        part = gradient[:: max(1, gradient.numel() // 64)][:64].double().numpy()
+        assert np.abs(part - case[key].numpy()).max() < 5e-3 * np.abs(case[key].numpy()).max()
+
+
+def test_corrected_loss_does_not_depend_on_the_number_of_tracks():
+    """Mended: the published loss is divided by N although it is a mean already."""
+    generator = torch.Generator().manual_seed(0)
+    one = torch.randn(1, 8, 1, 2, generator=generator)
+
+    def losses(tracks: int, kind: str) -> float:
+        predictions = WindowPredictions(
+            [[one.expand(-1, -1, tracks, -1)]],
+            [torch.zeros(1, 8, tracks)],
+            torch.ones(1, 8, tracks, dtype=torch.bool),
+        )
+        visible = torch.ones(1, 8, tracks)
+        return tracking_loss(predictions, torch.zeros(1, 8, tracks, 2), visible, visible, kind).total.item()
+
+    assert losses(12, "corrected") == pytest.approx(losses(3, "corrected"), rel=1e-5)
+    assert losses(12, "published") == pytest.approx(losses(3, "published") / 4, rel=1e-5)
+
+
+def test_corrected_visibility_loss_reaches_zero():
+    """Mended: the published loss takes probabilities for logits and stays above 1.006 per window."""
+    predictions = WindowPredictions(
+        [[torch.zeros(1, 8, 2, 2)]],
+        [torch.tensor([50.0, -50.0]).expand(1, 8, 2)],
+        torch.ones(1, 8, 2, dtype=torch.bool),
+    )
+    visible = torch.tensor([1.0, 0.0]).expand(1, 8, 2)
+    arguments = (torch.zeros(1, 8, 2, 2), visible, torch.ones(1, 8, 2))
+    assert tracking_loss(predictions, *arguments, "corrected").visibility.item() < 1e-6
+    assert tracking_loss(predictions, *arguments, "published").visibility.item() * 2 > 1.006
+
+
+def test_gradient_keys_are_the_models(golden):
+    case = golden("v2_b_multi_window_train")
+    assert set(case.meta["grad_keys"]) == {key for key, _ in CoTracker2().named_parameters()}

@@ -1,0 +1,193 @@
+"""The workflow: its plan, its answers to mistakes, and what makes which job run again."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cotracker_pipeline.config import Study
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+TINY = "config/test/tiny.yaml"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder to run in, with all that the workflow reads."""
+    for name in ("Snakefile", "workflow", "profiles", "config"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # without the virtual environment on PATH, as a user runs it who has not activated it
+    environment = {**os.environ, "PATH": os.defpath}
+    command = [BIN / "snakemake", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """The number of jobs of each rule in a dry run."""
+    done = snakemake(folder, "--dry-run", *arguments)
+    assert done.returncode == 0, done.stderr
+    table = re.search(r"^Job stats:\n.*?\n-[- ]*\n(.*?)\n\n", done.stdout, re.DOTALL | re.MULTILINE)
+    rows = [line.split() for line in table[1].splitlines()] if table else []
+    return {rule: int(count) for rule, count in rows if rule != "total"}
+
+
+def change(path: Path, edit: Callable[[Any], None]) -> None:
+    values = yaml.safe_load(path.read_text())
+    edit(values)
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+@pytest.fixture
+def finished(clone: Path) -> Path:
+    """A folder in which the tiny study is done, its files being empty."""
+    summary = snakemake(clone, "--configfile", TINY, "--summary")
+    assert summary.returncode == 0, summary.stderr
+    for line in summary.stdout.splitlines()[1:]:
+        path = clone / line.split("\t")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    touched = snakemake(clone, "--configfile", TINY, "--cores", "1", "--touch")
+    assert touched.returncode == 0, touched.stderr
+    assert planned(clone, "--configfile", TINY) == {}
+    return clone
+
+
+def test_default_study_is_planned_whole(clone: Path) -> None:
+    jobs = planned(clone)
+    study = Study.model_validate(yaml.safe_load((clone / "config/config.yaml").read_text()))
+    trainings = len(study.variants) * len(study.training.seeds)
+    assert jobs["train"] == trainings
+    assert jobs["evaluate"] == trainings * len(study.evaluation.query_modes)
+    assert jobs["predict_memory"] == len(study.variants)
+    assert jobs["tabulate"] == 2 + len(study.ablations)
+    assert {
+        "render",
+        "warm_up",
+        "evaluate_baseline",
+        "judge",
+        "illustrate",
+        "illustrate_clip",
+        "report",
+    } <= set(jobs)
+
+
+def test_an_ablation_needs_its_members_and_the_baseline_only(clone: Path) -> None:
+    jobs = planned(clone, "masks")
+    assert jobs["train"] == jobs["predict_memory"] == 3
+    assert jobs["tabulate"] == 1
+    assert "illustrate" not in jobs
+
+
+def test_a_study_on_the_command_line_stands_alone(clone: Path) -> None:
+    jobs = planned(clone, "--configfile", TINY)
+    assert jobs["predict_memory"] == 3
+    assert yaml.safe_load((clone / "results/tiny/study.yaml").read_text()) == yaml.safe_load(
+        (clone / TINY).read_text()
+    )
+
+
+def test_lint_is_clean(clone: Path) -> None:
+    done = snakemake(clone, "--lint")
+    assert done.returncode == 0, done.stderr
+    assert "good condition" in done.stdout + done.stderr
+
+
+def test_formatting_is_that_of_snakefmt() -> None:
+    command = [BIN / "snakefmt", "--check", "Snakefile", "workflow"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_schema_is_that_of_the_configuration() -> None:
+    schema = json.loads((ROOT / "workflow/schemas/study.schema.json").read_text())
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    assert schema == dialect | json.loads(json.dumps(Study.model_json_schema()))
+
+
+@pytest.mark.parametrize("study", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
+def test_shipped_studies_are_valid(study: Path) -> None:
+    if study.name != "claims.yaml":
+        Study.model_validate(yaml.safe_load(study.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (
+            lambda study: study["training"].update(sedes=[1]),
+            "training.sedes: unknown key; did you mean 'seeds'?",
+        ),
+        (lambda study: study["training"].update(seeds="many"), "training.seeds"),
+        (
+            lambda study: study["ablations"].update(tracks=["tracks-9"]),
+            "no 'tracks-9'; did you mean 'tracks-8'?",
+        ),
+        (lambda study: study.pop("data"), "data: "),
+    ],
+)
+def test_a_mistake_is_one_sentence(edit: Callable[[Any], None], sentence: str, clone: Path) -> None:
+    change(clone / TINY, edit)
+    done = snakemake(clone, "--dry-run", "--configfile", TINY)
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert "tiny.yaml" in last
+    assert sentence in last
+    assert "Traceback" not in done.stderr
+    assert not (clone / "results").exists()
+
+
+def test_an_unknown_ablation_is_named(clone: Path) -> None:
+    done = snakemake(clone, "--dry-run", "traks")
+    assert done.returncode != 0
+    assert "No rule to produce traks" in done.stderr
+
+
+def test_a_missing_data_file_is_named(clone: Path) -> None:
+    done = snakemake(clone, "--dry-run", "--configfile", "config/article.yaml")
+    assert done.returncode != 0
+    assert "data/kubric-train.h5" in done.stderr
+
+
+def test_adding_a_variant_reruns_nothing_else(finished: Path) -> None:
+    change(finished / TINY, lambda study: study["variants"].update(radius=dict(recipe=dict(corr_radius=2))))
+    jobs = planned(finished, "--configfile", TINY)
+    assert (jobs["train"], jobs["evaluate"], jobs["predict_memory"]) == (2, 4, 1)
+    assert {"render", "warm_up", "evaluate_baseline", "illustrate_clip"}.isdisjoint(jobs)
+
+
+def test_changing_a_variant_reruns_that_variant(finished: Path) -> None:
+    change(finished / TINY, lambda study: study["variants"].update({"tracks-8": {"recipe": {"tracks": 4}}}))
+    jobs = planned(finished, "--configfile", TINY)
+    assert (jobs["train"], jobs["evaluate"], jobs["predict_memory"]) == (2, 4, 1)
+
+
+def test_adding_a_claim_only_judges_again(finished: Path) -> None:
+    change(finished / "config/claims.yaml", lambda values: values["claims"].pop())
+    assert set(planned(finished, "--configfile", TINY)) == {"judge", "report", "all"}
+
+
+def test_adding_a_seed_trains_that_seed_only(finished: Path) -> None:
+    change(finished / TINY, lambda study: study["training"].update(seeds=[0, 1, 2]))
+    assert planned(finished, "--configfile", TINY)["train"] == 3
+
+
+def test_changing_the_evaluation_trains_nothing(finished: Path) -> None:
+    change(finished / TINY, lambda study: study["evaluation"].update(max_tracks=4))
+    jobs = planned(finished, "--configfile", TINY)
+    assert {"evaluate", "evaluate_baseline", "illustrate_clip"} <= set(jobs)
+    assert {"render", "warm_up", "train", "predict_memory"}.isdisjoint(jobs)
