@@ -1,0 +1,168 @@
+"""The study and what all rules share: validation, paths, what a job depends on."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.utils import validate
+
+from cotracker_pipeline import dependencies
+from cotracker_pipeline.config import parse_study
+from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.files import write_text
+
+# ".venv/bin/snakemake" without activation: "python" in a rule is the Python of Snakemake
+os.environ.update(
+    PATH=os.pathsep.join(
+        [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
+    )
+)
+
+FORMATS = ("csv", "md", "tex", "html")
+FIGURES = ("memory", "inference", "trade-off", "loss")
+
+
+def read_study(values):
+    """The checked study; a mistake in it reaches the user as one sentence, without a traceback."""
+    try:
+        return parse_study(
+            values, ", ".join(map(str, workflow.configfiles)) or "configuration"
+        )
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+def write_study(path, values):
+    """Hand the effective configuration to the steps; a file that says so already stays as it is."""
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    if not os.path.isfile(path) or Path(path).read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+def modules(step):
+    """The module files that a job of ``step`` depends on."""
+    return [os.path.relpath(file) for file in dependencies.source_files(step)]
+
+
+def plain(section):
+    """A part of the study as a parameter: when it changes, the job runs again."""
+    return section.model_dump(mode="json")
+
+
+def variant_of(wildcards):
+    """Recipe and strategy of the job's variant as a parameter."""
+    variant = STUDY.variant(wildcards.variant)
+    return {"recipe": plain(variant.recipe), "strategy": plain(variant.strategy)}
+
+
+def variants_of(names):
+    """What the tables say about variants, as a parameter."""
+    variants = [STUDY.variant(name) for name in names]
+    return {
+        one.name: {"recipe": plain(one.recipe), "strategy": plain(one.strategy)}
+        for one in variants
+    }
+
+
+def members(table):
+    """The variants that a table is about, the baseline first; all for a table that is no ablation."""
+    chosen = STUDY.ablations.get(table.removeprefix("ablation-"), STUDY.variants)
+    return list(dict.fromkeys(["baseline", *chosen]))
+
+
+def shards(split):
+    """The HDF5 files of a split: given ones, or those that ``render`` makes."""
+    source = getattr(STUDY.data, split)
+    if source.render is None:
+        return [str(path) for path in source.files]
+    return [
+        f"{RESULTS}/data/{split}/{shard}.h5" for shard in range(source.render.shards)
+    ]
+
+
+def warm_start():
+    """The encoder that all trainings start from, where the study has one."""
+    return (
+        []
+        if STUDY.training.warm_up is None
+        else [f"{RESULTS}/train/warm_up/encoder.safetensors"]
+    )
+
+
+def predictions(variants):
+    return [f"{RESULTS}/memory/predicted/{variant}.json" for variant in variants]
+
+
+def evaluations(variants):
+    return [
+        f"{RESULTS}/eval/{variant}/seed-{seed}/{mode}.csv"
+        for variant in variants
+        for seed in STUDY.training.seeds
+        for mode in STUDY.evaluation.query_modes
+    ]
+
+
+def floors():
+    return [
+        f"{RESULTS}/eval/baselines/{baseline}/{mode}.csv"
+        for baseline in STUDY.evaluation.baselines
+        for mode in STUDY.evaluation.query_modes
+    ]
+
+
+def losses(variants):
+    return [
+        f"{RESULTS}/train/{variant}/seed-{seed}/loss.csv"
+        for variant in variants
+        for seed in STUDY.training.seeds
+    ]
+
+
+def table_inputs(wildcards):
+    """What a table is made of: memory, accuracy, or both for an ablation."""
+    variants = members(wildcards.table)
+    memory = {"memory": predictions(variants)}
+    accuracy = {"accuracy": evaluations(variants), "floors": floors()}
+    return {"memory": memory, "accuracy": accuracy}.get(
+        wildcards.table, memory | accuracy
+    )
+
+
+def table_files(table):
+    return [f"{RESULTS}/tables/{table}.{suffix}" for suffix in FORMATS]
+
+
+def all_results():
+    """Everything that the report shows."""
+    tables = ["memory", "accuracy", *(f"ablation-{name}" for name in STUDY.ablations)]
+    tables += ["verdicts"] if STUDY.claims else []
+    return [
+        *(file for table in tables for file in table_files(table)),
+        *(f"{RESULTS}/figures/{figure}.svg" for figure in FIGURES),
+        f"{RESULTS}/clips/baseline.html",
+    ]
+
+
+STUDY = read_study(config)
+RESULTS = f"results/{STUDY.study}"
+STUDY_FILE = f"{RESULTS}/study.yaml"
+
+validate(config, "../schemas/study.schema.json", set_default=False)
+write_study(STUDY_FILE, config)
+
+
+wildcard_constraints:
+    split="train|eval",
+    shard=r"\d+",
+    seed=r"\d+",
+    variant="|".join(map(re.escape, STUDY.variants)),
+    baseline="static|lucas-kanade|dis-flow",
+    mode="first|strided",
+    table="|".join(
+        map(
+            re.escape,
+            ["memory", "accuracy", *(f"ablation-{name}" for name in STUDY.ablations)],
+        )
+    ),

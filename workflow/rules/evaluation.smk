@@ -1,0 +1,50 @@
+rule evaluate:
+    input:
+        code=modules("evaluate"),
+        data=shards("eval"),
+        model=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/model.safetensors",
+    output:
+        csv=f"{RESULTS}/eval/{{variant}}/seed-{{seed}}/{{mode}}.csv",
+    log:
+        f"{RESULTS}/logs/evaluate/{{variant}}/seed-{{seed}}/{{mode}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate/{{variant}}/seed-{{seed}}/{{mode}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=120,
+        gpu=1,
+    params:
+        study=STUDY_FILE,
+        evaluation=plain(STUDY.evaluation),
+    message:
+        "Evaluating {wildcards.variant} with seed {wildcards.seed}, query mode {wildcards.mode}"
+    shell:
+        "python -m cotracker_pipeline.evaluate --config {params.study:q}"
+        " --variant {wildcards.variant:q} --checkpoint {input.model:q} --query-mode {wildcards.mode}"
+        " --data {input.data:q} --output {output.csv:q} > {log:q} 2>&1"
+
+
+rule evaluate_baseline:
+    input:
+        code=modules("evaluate"),
+        data=shards("eval"),
+    output:
+        csv=f"{RESULTS}/eval/baselines/{{baseline}}/{{mode}}.csv",
+    log:
+        f"{RESULTS}/logs/evaluate_baseline/{{baseline}}/{{mode}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate_baseline/{{baseline}}/{{mode}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=120,
+    params:
+        study=STUDY_FILE,
+        max_tracks=STUDY.evaluation.max_tracks,
+    message:
+        "Evaluating the floor {wildcards.baseline}, query mode {wildcards.mode}"
+    shell:
+        "python -m cotracker_pipeline.evaluate --config {params.study:q}"
+        " --baseline {wildcards.baseline} --query-mode {wildcards.mode}"
+        " --data {input.data:q} --output {output.csv:q} > {log:q} 2>&1"

@@ -1,0 +1,59 @@
+rule warm_up:
+    input:
+        code=modules("warm_up"),
+        data=shards("train"),
+    output:
+        encoder=f"{RESULTS}/train/warm_up/encoder.safetensors",
+    log:
+        f"{RESULTS}/logs/warm_up.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/warm_up.tsv"
+    threads: STUDY.training.threads
+    resources:
+        mem_mb=1500,
+        runtime=240,
+        gpu=1,
+    params:
+        study=STUDY_FILE,
+        seed=STUDY.seed,
+        training=plain(STUDY.training),
+    message:
+        "Training the encoder that all variants start from"
+    shell:
+        "python -m cotracker_pipeline.warm_up --config {params.study:q}"
+        " --data {input.data:q} --output {output.encoder:q} > {log:q} 2>&1"
+
+
+rule train:
+    input:
+        code=modules("train"),
+        data=shards("train"),
+        warm_start=warm_start(),
+    output:
+        model=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/model.safetensors",
+        loss_curve=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/loss.csv",
+    log:
+        f"{RESULTS}/logs/train/{{variant}}/seed-{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{variant}}/seed-{{seed}}.tsv"
+    threads: STUDY.training.threads
+    resources:
+        mem_mb=1500,
+        runtime=2880,
+        gpu=1,
+    params:
+        study=STUDY_FILE,
+        variant=variant_of,
+        training=plain(STUDY.training),
+        # no output: a job that fails or is interrupted must find it again
+        state=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/state",
+        warm_start=lambda wildcards, input: (
+            ["--warm-start", *input.warm_start] if input.warm_start else []
+        ),
+    message:
+        "Training {wildcards.variant} with seed {wildcards.seed}"
+    shell:
+        "python -m cotracker_pipeline.train --config {params.study:q}"
+        " --variant {wildcards.variant:q} --seed {wildcards.seed} --data {input.data:q}"
+        " {params.warm_start:q} --state-dir {params.state:q}"
+        " --loss-curve {output.loss_curve:q} --output {output.model:q} > {log:q} 2>&1"
