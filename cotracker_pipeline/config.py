@@ -330,7 +330,8 @@ def _closest(name: str, known: list[str]) -> str:
 
 def main() -> None:
     """Print the JSON schema of a study file."""
-    print(json.dumps(Study.model_json_schema(), indent=2, sort_keys=True))
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    print(json.dumps(dialect | Study.model_json_schema(), indent=2, sort_keys=True))
 
 
 if __name__ == "__main__":
