@@ -60,7 +60,7 @@ def accuracy_sections(study: Study, accuracy: pd.DataFrame, floors: pd.DataFrame
 def _runs(study: Study, accuracy: pd.DataFrame, mode: str) -> str:
     """Steps, seeds and videos behind the numbers."""
     runs = accuracy[accuracy["query_mode"] == mode]
-    return f", {study.recipe.steps} steps, {runs['seed'].nunique()} seed(s), {runs['video'].nunique()} videos"
+    return f", steps {study.recipe.steps}, seeds {runs['seed'].nunique()}, videos {runs['video'].nunique()}"
 
 
 def _summaries(

@@ -44,7 +44,7 @@ def test_memory_table_states_the_true_size(study: Study, evidence: Evidence) -> 
 def test_accuracy_table_states_the_scale_in_every_heading(study: Study, evidence: Evidence) -> None:
     sections = accuracy_table(study, evidence.accuracy, evidence.floors).sections
     assert [section.heading.count("small scale (track factor 0.0625") for section in sections] == [1, 1]
-    assert "3 seed(s), 6 videos" in sections[0].heading
+    assert "steps 20, seeds 3, videos 6" in sections[0].heading
 
 
 def test_accuracy_table_has_differences_and_floors(study: Study, evidence: Evidence) -> None:

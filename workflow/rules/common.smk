@@ -46,9 +46,12 @@ def modules(step):
     return [os.path.relpath(file) for file in dependencies.source_files(step)]
 
 
-def plain(section):
-    """A part of the study as a parameter: when it changes, the job runs again."""
-    return section.model_dump(mode="json")
+def plain(section, without=()):
+    """A part of the study as a parameter: when it changes, the job runs again.
+
+    Keys that only say which jobs there are, or how often they save, are left out by ``without``.
+    """
+    return section.model_dump(mode="json", exclude=set(without))
 
 
 def variant_of(wildcards):
@@ -148,6 +151,8 @@ def all_results():
 STUDY = read_study(config)
 RESULTS = f"results/{STUDY.study}"
 STUDY_FILE = f"{RESULTS}/study.yaml"
+# what the steps that run a model ask for: trainings on a CPU need not take turns
+GPUS = int(STUDY.training.device == "cuda")
 
 validate(config, "../schemas/study.schema.json", set_default=False)
 write_study(STUDY_FILE, config)

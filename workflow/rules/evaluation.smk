@@ -13,10 +13,10 @@ rule evaluate:
     resources:
         mem_mb=1500,
         runtime=120,
-        gpu=1,
+        gpu=GPUS,
     params:
         study=STUDY_FILE,
-        evaluation=plain(STUDY.evaluation),
+        evaluation=plain(STUDY.evaluation, without=["query_modes", "baselines"]),
     message:
         "Evaluating {wildcards.variant} with seed {wildcards.seed}, query mode {wildcards.mode}"
     shell:

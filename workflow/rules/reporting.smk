@@ -148,7 +148,7 @@ rule illustrate_clip:
         runtime=20,
     params:
         study=STUDY_FILE,
-        evaluation=plain(STUDY.evaluation),
+        evaluation=plain(STUDY.evaluation, without=["query_modes", "baselines"]),
     message:
         "Drawing a clip of {wildcards.variant}"
     shell:

@@ -12,11 +12,11 @@ rule warm_up:
     resources:
         mem_mb=1500,
         runtime=240,
-        gpu=1,
+        gpu=GPUS,
     params:
         study=STUDY_FILE,
         seed=STUDY.seed,
-        training=plain(STUDY.training),
+        training=plain(STUDY.training, without=["seeds", "save_every"]),
     message:
         "Training the encoder that all variants start from"
     shell:
@@ -40,11 +40,11 @@ rule train:
     resources:
         mem_mb=1500,
         runtime=2880,
-        gpu=1,
+        gpu=GPUS,
     params:
         study=STUDY_FILE,
         variant=variant_of,
-        training=plain(STUDY.training),
+        training=plain(STUDY.training, without=["seeds", "save_every"]),
         # no output: a job that fails or is interrupted must find it again
         state=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/state",
         warm_start=lambda wildcards, input: (
