@@ -20,6 +20,9 @@ from cotracker_pipeline.training.device import use_device
 from cotracker_pipeline.training.loop import LossRow, Training
 from cotracker_pipeline.training.state import discard_state, load_state, save_state
 
+#: Keys of the training section that do not change what one training computes.
+BOOKKEEPING = {"seeds", "log_every", "save_every", "workers"}
+
 
 def main() -> None:
     """Command line."""
@@ -89,7 +92,7 @@ def _fingerprint(study: Study, variant: Variant, seed: int) -> str:
     parts = {
         "recipe": variant.recipe.model_dump(mode="json"),
         "strategy": variant.strategy.model_dump(mode="json"),
-        "training": study.training.model_dump(mode="json"),
+        "training": study.training.model_dump(mode="json", exclude=BOOKKEEPING),
         "data": study.data.train.model_dump(mode="json"),
         "seeds": [study.seed, seed],
     }

@@ -225,23 +225,34 @@ class CoTracker2(nn.Module):
     def _refine(self, maps: Tensor, state: WindowState, iters: int) -> tuple[list[Tensor], Tensor]:
         """Refine one window: ``iters`` predictions (B, S, N, 2) in pixels and visibility logits (B, S, N)."""
         pyramid = build_pyramid(maps, self.corr_levels)
-        position = sample_maps(self.pos_emb.expand(len(maps), -1, -1, -1), state.coords[:, 0])
+        # the published code keeps a copy of the table per window; the plain computation costs the same
+        position = sample_maps(self.pos_emb.repeat(len(maps), 1, 1, 1), state.coords[:, 0])
         embedding = position[:, :, None] + self.time_emb[:, None]
         active = state.active if self.use_attention_mask else torch.ones_like(state.active)
         coords, features = state.coords, state.features
         predictions = []
         for _ in range(iters):
-            coords = coords.detach()
-            tokens = self._tokens(pyramid, coords, features, state) + embedding
-            if "transformer" in self.strategy.checkpoint:
-                delta = recompute(self._update, tokens, active)
-            else:
-                delta = self._update(tokens, active)
-            delta = rearrange(delta, "b n s d -> b s n d")
-            coords = coords + delta[..., :2]
-            features = features + self._feature_update(delta[..., 2:])
+            coords, features = self._iterate(pyramid, coords.detach(), features, state, embedding, active)
             predictions.append(coords * self.stride)
         return predictions, self.vis_predictor(features)[..., 0].float()
+
+    def _iterate(
+        self,
+        pyramid: list[Tensor],
+        coords: Tensor,
+        features: Tensor,
+        state: WindowState,
+        embedding: Tensor,
+        active: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """One refinement: new coords (B, S, N, 2) in feature pixels, new features (B, S, N, C)."""
+        tokens = self._tokens(pyramid, coords, features, state) + embedding
+        if "transformer" in self.strategy.checkpoint:
+            delta = recompute(self._update, tokens, active)
+        else:
+            delta = self._update(tokens, active)
+        delta = rearrange(delta, "b n s d -> b s n d")
+        return coords + delta[..., :2], features + self._feature_update(delta[..., 2:])
 
     def _tokens(self, pyramid: list[Tensor], coords: Tensor, features: Tensor, state: WindowState) -> Tensor:
         """(B, N, S, token_width) tokens of one iteration."""

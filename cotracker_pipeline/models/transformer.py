@@ -145,7 +145,8 @@ class UpdateTransformer(nn.Module):
         batch, tracks, frames, _ = tokens.shape
         x = self.input_transform(tokens)
         virtual = self.virual_tracks.expand(batch, -1, frames, -1)
-        x = torch.cat([x, virtual.to(x.dtype)], dim=1)
+        # under autocast the result is fp32, as CUDA's promotion of cat makes it
+        x = torch.cat([x, virtual], dim=1)
         active = rearrange(active, "b s n -> (b s) n")
         for layer in range(len(self.time_blocks)):
             x = rearrange(x, "b n s d -> (b n) s d")

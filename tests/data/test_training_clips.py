@@ -12,7 +12,7 @@ from cotracker_pipeline.errors import UserError
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory):
-    """A video whose red and green are each pixel's column and row, and whose points stand on pixel centres."""
+    """Red and green of each pixel are its column and row; points stand on pixel centres."""
     frames, height, width, points = 10, 24, 32, 60
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:height, :width]
@@ -80,5 +80,5 @@ def test_sequences_smaller_than_the_clip_are_refused(shard, clip, message):
 
 
 def test_too_few_tracks_are_refused(shard):
-    with pytest.raises(UserError, match="lower recipe.tracks"):
+    with pytest.raises(UserError, match=r"lower recipe\.tracks"):
         dataset(shard, tracks=61)[0]

@@ -73,7 +73,7 @@ def test_under_bf16_only_the_statistics_of_norms_differ(track, monkeypatch):
         if meta.peak.breakdown[name] != real.peak.breakdown[name]
     }
     assert set(differing) == {"encoder"}
-    assert 0 < differing["encoder"] < 0.001 * meta.peak.bytes
+    assert 0 < differing["encoder"] < 0.002 * meta.peak.bytes
     assert meta.peak[2:] == real.peak[2:]
 
 

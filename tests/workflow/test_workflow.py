@@ -23,10 +23,14 @@ TINY = "config/test/tiny.yaml"
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A folder to run in, with all that the workflow reads."""
+    return cloned(tmp_path)
+
+
+def cloned(folder: Path) -> Path:
     for name in ("Snakefile", "workflow", "profiles", "config"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)
-    return tmp_path
+        copy(ROOT / name, folder / name)
+    return folder
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -53,19 +57,30 @@ def change(path: Path, edit: Callable[[Any], None]) -> None:
     path.write_text(yaml.safe_dump(values, sort_keys=False))
 
 
-@pytest.fixture
-def finished(clone: Path) -> Path:
+@pytest.fixture(scope="module")
+def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the tiny study is done, its files being empty."""
-    summary = snakemake(clone, "--configfile", TINY, "--summary")
+    folder = cloned(tmp_path_factory.mktemp("done"))
+    summary = snakemake(folder, "--configfile", TINY, "--summary")
     assert summary.returncode == 0, summary.stdout
-    for line in summary.stdout.splitlines()[1:]:
-        path = clone / line.split("\t")[0]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    touched = snakemake(clone, "--configfile", TINY, "--cores", "1", "--touch", "--forceall")
+    for line in summary.stdout.splitlines():
+        if line.startswith("results/"):
+            path = folder / line.split("\t")[0]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    touched = snakemake(folder, "--configfile", TINY, "--cores", "1", "--touch", "--forceall")
     assert touched.returncode == 0, touched.stdout
-    assert planned(clone, "--configfile", TINY) == {}
-    return clone
+    return folder
+
+
+@pytest.fixture
+def finished(done_once: Path, tmp_path: Path) -> Path:
+    """A copy of it, which has nothing to do."""
+    return shutil.copytree(done_once, tmp_path, dirs_exist_ok=True)
+
+
+def test_a_study_that_is_done_has_nothing_to_do(finished: Path) -> None:
+    assert planned(finished, "--configfile", TINY) == {}
 
 
 def test_default_study_is_planned_whole(clone: Path) -> None:

@@ -27,7 +27,7 @@ rule evaluate:
 
 rule evaluate_baseline:
     input:
-        code=modules("evaluate"),
+        code=modules("evaluate_baseline"),
         data=shards("eval"),
     output:
         csv=f"{RESULTS}/eval/baselines/{{baseline}}/{{mode}}.csv",
@@ -45,6 +45,6 @@ rule evaluate_baseline:
     message:
         "Evaluating the floor {wildcards.baseline}, query mode {wildcards.mode}"
     shell:
-        "python -m cotracker_pipeline.evaluate --config {params.study:q}"
+        "python -m cotracker_pipeline.evaluate_baseline --config {params.study:q}"
         " --baseline {wildcards.baseline} --query-mode {wildcards.mode}"
         " --data {input.data:q} --output {output.csv:q} > {log:q} 2>&1"

@@ -179,7 +179,7 @@ rule report:
         runtime=20,
     params:
         study=STUDY_FILE,
-        snakefile=workflow.main_snakefile,
+        snakefile=os.path.relpath(workflow.main_snakefile),
     message:
         "Writing the report {output.html}"
     shell:

@@ -1,0 +1,37 @@
+"""What the command lines of the steps that evaluate share."""
+
+import argparse
+from pathlib import Path
+
+from tqdm import tqdm
+
+from cotracker_pipeline.evaluation.benchmark import evaluate_shards
+from cotracker_pipeline.evaluation.tracker import PointTracker
+from cotracker_pipeline.files import atomic_path
+
+
+def evaluation_parser(step: str, description: str | None) -> argparse.ArgumentParser:
+    """The arguments of every evaluation: study, query mode, data and output."""
+    parser = argparse.ArgumentParser(prog=f"python -m cotracker_pipeline.{step}", description=description)
+    parser.add_argument("--config", type=Path, required=True, help="study file")
+    parser.add_argument("--query-mode", choices=("first", "strided"), required=True)
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="H5", help="shards to evaluate on"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="CSV", help="file to write")
+    return parser
+
+
+def write_evaluation(
+    tracker: PointTracker, name: str, arguments: argparse.Namespace, max_tracks: int | None
+) -> None:
+    """Evaluate ``tracker`` as the arguments say and write one row a video; progress goes to stderr."""
+    with tqdm(desc=name, unit="video") as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        rows = evaluate_shards(tracker, arguments.data, arguments.query_mode, show, max_tracks)
+    with atomic_path(arguments.output) as temporary:
+        rows.to_csv(temporary, index=False)
