@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cotracker_pipeline.config import Recipe
 from cotracker_pipeline.data.clips import Sample
@@ -103,15 +103,20 @@ class Training:
         learning_rate = self.schedule.get_last_lr()[0]
         self.optimiser.zero_grad(set_to_none=True)
         terms = self._loss(batch)
+        # before the backward pass: sampling at positions that are not finite crashes it
+        self._check_finite(terms.total)
         terms.total.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.gradient_clip)
-        if not torch.isfinite(norm):
-            raise UserError(
-                f"the loss or its gradient is not finite at step {self.step + 1}; lower recipe.learning_rate"
-            )
+        self._check_finite(norm)
         self.optimiser.step()
         self.schedule.step()
         return (*(term.item() for term in terms), norm.item(), float(learning_rate))
+
+    def _check_finite(self, value: Tensor) -> None:
+        if not torch.isfinite(value):
+            raise UserError(
+                f"the loss or its gradient is not finite at step {self.step + 1}; lower recipe.learning_rate"
+            )
 
     def _loss(self, batch: Sample) -> LossTerms:
         device = next(self.model.parameters()).device

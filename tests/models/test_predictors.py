@@ -1,0 +1,83 @@
+"""Predictors against the official ones, and behind the interface of the benchmarks."""
+
+import numpy as np
+import pytest
+import torch
+
+from cotracker_pipeline.config import Evaluation, ModelSize, Recipe, Strategy
+from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.models import CoTracker2
+from cotracker_pipeline.models.build import build_model
+from cotracker_pipeline.models.checkpoints import load_model, load_weights, save_model
+from cotracker_pipeline.models.predictors import Predictor, load_tracker, support_points
+
+SMALL = ModelSize(
+    window_len=4,
+    num_virtual_tracks=4,
+    model_resolution=(32, 48),
+    corr_levels=2,
+    feature_dim=16,
+    encoder_widths=(8, 8, 8, 16, 16),
+    hidden_size=16,
+    num_heads=2,
+    depth=1,
+)
+
+
+def test_joint_prediction(rule, golden):
+    case = golden("v2_i_eval_predictor")
+    model = rule.fill_(CoTracker2(), case.meta["seed"])
+    predictor = Predictor(model, tuple(case.meta["interp_shape"]), support_grid=3, iterations=2)
+    tracks, visibility = predictor(case.video, case["queries"])
+    count = case.meta["N"]
+    assert (tracks - case["joint_coords"][:, :, :count]).abs().max() < 2e-4
+    assert (visibility - case["joint_vis"][:, :, :count]).abs().max() < 2e-5
+
+
+def test_support_grids(golden):
+    case = golden("v2_i_grids")
+    for side, resolution in ((1, (384, 512)), (5, (384, 512)), (6, (64, 96))):
+        grid = support_points(side, resolution)[..., 1:]
+        assert (grid.reshape(-1, 2) - case[f"grid_{side}"].reshape(-1, 2)).abs().max() < 1e-4
+    assert support_points(0, (384, 512)).shape == (1, 0, 3)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "model.safetensors"
+    save_model(path, build_model(SMALL, Recipe(), Strategy()), SMALL, Recipe())
+    return path
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_tracker_of_a_checkpoint(checkpoint, backward):
+    tracker = load_tracker(checkpoint, Evaluation(support_grid=2), backward=backward)
+    video = np.random.default_rng(0).integers(0, 256, (6, 24, 40, 3), dtype=np.uint8)
+    queries = np.array([[0, 3.5, 4.5], [3, 20.25, 10.75]])
+    tracks, visible = tracker(video, queries)
+    assert tracks.shape == (2, 6, 2)
+    assert tracks.dtype == np.float32
+    assert visible.shape == (2, 6)
+    assert visible.dtype == bool
+    assert np.isfinite(tracks).all()
+
+
+def test_a_checkpoint_comes_back(checkpoint):
+    loaded = load_model(checkpoint, Strategy())
+    assert loaded.size == SMALL
+    assert loaded.recipe == Recipe()
+
+
+def test_a_checkpoint_of_another_width_is_refused(checkpoint):
+    wider = build_model(SMALL.model_copy(update={"hidden_size": 32}), Recipe(), Strategy())
+    with pytest.raises(UserError, match="does not fit the configured model"):
+        load_weights(checkpoint, wider)
+
+
+def test_a_truncated_or_missing_checkpoint_is_refused(checkpoint):
+    checkpoint.write_bytes(checkpoint.read_bytes()[:200])
+    with pytest.raises(UserError, match="is no readable safetensors file"):
+        load_model(checkpoint, Strategy())
+    with pytest.raises(UserError, match="there is no such checkpoint"):
+        load_model(checkpoint.with_name("other"), Strategy())

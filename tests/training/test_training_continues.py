@@ -1,0 +1,117 @@
+"""Training, interrupted and continued."""
+
+import pytest
+import torch
+
+from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.data.clips import Sample
+from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.models.build import build_model
+from cotracker_pipeline.training.loop import Training
+from cotracker_pipeline.training.state import discard_state, load_state, save_state
+
+SIZE = ModelSize(
+    window_len=4,
+    num_virtual_tracks=4,
+    model_resolution=(32, 32),
+    corr_levels=2,
+    feature_dim=16,
+    encoder_widths=(8, 8, 8, 16, 16),
+    hidden_size=16,
+    num_heads=2,
+    depth=1,
+)
+RECIPE = Recipe(tracks=5, iterations=2, steps=4, learning_rate=1e-3)
+CLIP = Clip(batch_size=2, frames=6, height=32, width=32)
+
+
+def batch(index: int) -> Sample:
+    random = torch.Generator().manual_seed(index)
+    shape = (CLIP.batch_size, CLIP.frames, RECIPE.tracks)
+    video = torch.randint(0, 256, (*shape[:2], 3, 32, 32), dtype=torch.uint8, generator=random)
+    visibility = torch.rand(shape, generator=random) > 0.3
+    visibility[:, 0] = True
+    return Sample(
+        video, 31 * torch.rand(*shape, 2, generator=random), visibility, torch.ones_like(visibility)
+    )
+
+
+def training(strategy: Strategy = Strategy()) -> Training:  # noqa: B008
+    torch.manual_seed(0)
+    return Training(build_model(SIZE, RECIPE, strategy), RECIPE, seed=0)
+
+
+def weights(one: Training) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in one.model.state_dict().items()}
+
+
+def ignore(_) -> None:
+    pass
+
+
+def run(one: Training, batches, save=ignore) -> None:
+    one.run(batches, log_every=1, save_every=1, save=save, progress=ignore)
+
+
+def test_a_continued_training_ends_with_the_same_weights(tmp_path):
+    whole = training()
+    run(whole, (batch(i) for i in range(4)))
+    first = training()
+    run(
+        first,
+        (batch(i) for i in range(2)),
+        save=lambda state: save_state(tmp_path, {**state, "fingerprint": "a"}),
+    )
+    second = training()
+    second.restore(load_state(tmp_path, "a"))
+    assert second.step == 2
+    run(second, (batch(i) for i in range(2, 4)))
+    for key, value in weights(whole).items():
+        assert torch.equal(value, second.model.state_dict()[key]), key
+    assert [row[:6] for row in whole.curve] == [row[:6] for row in second.curve]
+
+
+def test_a_state_of_another_training_is_not_continued(tmp_path):
+    save_state(tmp_path, {"fingerprint": "a"})
+    assert load_state(tmp_path, "b") is None
+    discard_state(tmp_path)
+    assert load_state(tmp_path, "a") is None
+
+
+def test_a_damaged_state_is_named(tmp_path):
+    save_state(tmp_path, {"fingerprint": "a", "weights": torch.zeros(1000)})
+    path = tmp_path / "state.pt"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(UserError, match=r"state\.pt: is damaged"):
+        load_state(tmp_path, "a")
+
+
+def test_a_loss_that_is_not_finite_stops_the_training():
+    one = training()
+    with torch.no_grad():
+        one.model.fnet.conv1.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match="not finite at step 1"):
+        run(one, iter([batch(0)]))
+
+
+@pytest.mark.parametrize("parts", [("encoder",), ("transformer",), ("encoder", "transformer")])
+def test_checkpointing_changes_no_bit(parts):
+    plain, lean = training(), training(Strategy(checkpoint=parts))
+    for one in (plain, lean):
+        run(one, (batch(i) for i in range(2)))
+    for key, value in weights(plain).items():
+        assert torch.equal(value, lean.model.state_dict()[key]), key
+
+
+def test_bf16_trains_with_coordinates_in_fp32():
+    one = training(Strategy(precision="bf16"))
+    sample = batch(0)
+    queries = torch.zeros(2, 5, 3)
+    queries[..., 1:] = 17.03
+    coords, visibility, predictions = one.model(sample.video.float(), queries, 2, is_train=True)
+    assert coords.dtype == visibility.dtype == predictions.coords[0][0].dtype == torch.float32
+    run(one, (batch(i) for i in range(4)))
+    exact = training()
+    run(exact, (batch(i) for i in range(4)))
+    assert one.curve[-1].loss == pytest.approx(exact.curve[-1].loss, rel=0.05)
+    assert one.curve[-1].loss != exact.curve[-1].loss
