@@ -14,11 +14,13 @@ def make_optimiser(model: nn.Module, recipe: Recipe) -> tuple[AdamW, OneCycleLR]
     step, so that short trainings are annealed too.
     """
     optimiser = AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, eps=1e-8)
+    # torch divides by the length of the rise, which needs two steps
+    total_steps = max(recipe.steps, 2)
     schedule = OneCycleLR(
         optimiser,
         max_lr=recipe.learning_rate,
-        total_steps=recipe.steps,
-        pct_start=0.05,
+        total_steps=total_steps,
+        pct_start=max(0.05, 2 / total_steps),
         anneal_strategy="linear",
         cycle_momentum=False,
     )
