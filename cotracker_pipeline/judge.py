@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 
 from cotracker_pipeline.analysis.claims import judge_claims, load_claims
+from cotracker_pipeline.analysis.command import table_parser
 from cotracker_pipeline.analysis.evidence import read_evidence
 from cotracker_pipeline.analysis.verdict_table import verdict_table
-from cotracker_pipeline.analysis.writing import table_path, write_tables
+from cotracker_pipeline.analysis.writing import write_tables
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import load_study
 
@@ -21,22 +22,10 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m cotracker_pipeline.judge", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="study file")
+    parser = table_parser("judge", __doc__)
     parser.add_argument("--claims", type=Path, required=True, help="file of claims, as config/claims.yaml")
-    parser.add_argument("--memory", type=Path, nargs="*", default=[], metavar="JSON")
-    parser.add_argument("--accuracy", type=Path, nargs="*", default=[], metavar="CSV")
-    parser.add_argument("--floors", type=Path, nargs="*", default=[], metavar="CSV")
     parser.add_argument(
         "--losses", type=Path, nargs="*", default=[], metavar="CSV", help="<variant>/seed-<n>/loss.csv"
-    )
-    parser.add_argument(
-        "--output",
-        type=table_path,
-        nargs="+",
-        required=True,
-        metavar="FILE",
-        help="one or more of .csv (tidy), .md, .tex, .html",
     )
     return parser
 

@@ -1,14 +1,14 @@
 """Write one table: memory, accuracy, or an ablation of the study."""
 
 import argparse
-from pathlib import Path
 
 from cotracker_pipeline.analysis.ablation_table import ablation_table
 from cotracker_pipeline.analysis.accuracy_table import accuracy_table
+from cotracker_pipeline.analysis.command import table_parser
 from cotracker_pipeline.analysis.evidence import read_accuracy, read_floors, read_predictions
 from cotracker_pipeline.analysis.memory_table import memory_table
 from cotracker_pipeline.analysis.tables import Table
-from cotracker_pipeline.analysis.writing import table_path, write_tables
+from cotracker_pipeline.analysis.writing import write_tables
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import Study, load_study
 from cotracker_pipeline.errors import UserError
@@ -39,31 +39,8 @@ def _table(study: Study, arguments: argparse.Namespace) -> Table:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m cotracker_pipeline.tabulate", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="study file")
+    parser = table_parser("tabulate", __doc__)
     parser.add_argument("--table", required=True, help="memory, accuracy, or the name of an ablation")
-    parser.add_argument(
-        "--memory", type=Path, nargs="*", default=[], metavar="JSON", help="from predict_memory"
-    )
-    parser.add_argument(
-        "--accuracy",
-        type=Path,
-        nargs="*",
-        default=[],
-        metavar="CSV",
-        help="evaluations <variant>/seed-<n>/<mode>.csv",
-    )
-    parser.add_argument(
-        "--floors", type=Path, nargs="*", default=[], metavar="CSV", help="evaluations <baseline>/<mode>.csv"
-    )
-    parser.add_argument(
-        "--output",
-        type=table_path,
-        nargs="+",
-        required=True,
-        metavar="FILE",
-        help="one or more of .csv (tidy), .md, .tex, .html",
-    )
     return parser
 
 

@@ -1,0 +1,27 @@
+"""What the command lines of the steps that write tables share."""
+
+import argparse
+from pathlib import Path
+
+from cotracker_pipeline.analysis.writing import table_path
+
+
+def table_parser(step: str, description: str | None) -> argparse.ArgumentParser:
+    """The arguments of every table: study, what was measured, and the files to write."""
+    parser = argparse.ArgumentParser(prog=f"python -m cotracker_pipeline.{step}", description=description)
+    parser.add_argument("--config", type=Path, required=True, help="study file")
+    for name, metavar, what in (
+        ("memory", "JSON", "from predict_memory"),
+        ("accuracy", "CSV", "evaluations <variant>/seed-<n>/<mode>.csv"),
+        ("floors", "CSV", "evaluations <baseline>/<mode>.csv"),
+    ):
+        parser.add_argument(f"--{name}", type=Path, nargs="*", default=[], metavar=metavar, help=what)
+    parser.add_argument(
+        "--output",
+        type=table_path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="one or more of .csv (tidy), .md, .tex, .html",
+    )
+    return parser
