@@ -26,7 +26,7 @@ def memory_report(variant: Variant, memory: Memory) -> dict[str, Any]:
     """What the step writes; bytes throughout."""
     name, recipe, strategy = variant
     prediction = predict_peak_memory(recipe, strategy, memory.clip, memory.model)
-    inference = [_inference(variant, memory, *case) for case in _inference_cases(recipe, memory.clip)]
+    inference = [_inference(variant, memory, *case) for case in inference_cases(recipe, memory.clip)]
     return {
         "variant": name,
         "peak_allocated_bytes": prediction.peak_allocated_bytes,
@@ -50,7 +50,7 @@ def memory_report(variant: Variant, memory: Memory) -> dict[str, Any]:
     }
 
 
-def _inference_cases(recipe: Recipe, clip: Clip) -> list[tuple[int, int]]:
+def inference_cases(recipe: Recipe, clip: Clip) -> list[tuple[int, int]]:
     """(frames, tracks): the size of training, many tracks, and a longer video."""
     return [(clip.frames, recipe.tracks), (clip.frames, DENSE_TRACKS), (2 * clip.frames, recipe.tracks)]
 

@@ -1,0 +1,49 @@
+"""Rows of a CSV file, added so that a killed run keeps what it had."""
+
+import csv
+import io
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cotracker_pipeline.files import write_text
+
+#: Columns of every row: where, with what and when it was measured.
+MACHINE_COLUMNS = (
+    "device",
+    "device_bytes",
+    "threads",
+    "driver",
+    "cuda",
+    "cudnn",
+    "convolution_tf32",
+    "product_tf32",
+    "python",
+    "torch",
+    "date",
+    "commit",
+    "command",
+)
+
+
+def shown(command: Sequence[str]) -> str:
+    """A command of Python as a row tells it: without folders that mean nothing elsewhere.
+
+    Args:
+        command: what Python was given, ``--output`` and its value included.
+    """
+    place = command.index("--output")
+    return shlex.join(["python", *command[:place], *command[place + 2 :]])
+
+
+def add_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Add ``rows`` to the file, which is made where it is missing; keys that are no column are left out."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    if path.is_file():
+        text.write(path.read_text(encoding="utf-8"))
+    else:
+        writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
