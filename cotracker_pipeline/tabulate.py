@@ -1,11 +1,18 @@
-"""Write one table: memory, accuracy, or an ablation of the study."""
+"""Write one table: memory predicted or measured, accuracy, or an ablation of the study."""
 
 import argparse
+from pathlib import Path
 
 from cotracker_pipeline.analysis.ablation_table import ablation_table
 from cotracker_pipeline.analysis.accuracy_table import accuracy_table
 from cotracker_pipeline.analysis.command import table_parser
-from cotracker_pipeline.analysis.evidence import read_accuracy, read_floors, read_predictions
+from cotracker_pipeline.analysis.evidence import (
+    read_accuracy,
+    read_floors,
+    read_measurements,
+    read_predictions,
+)
+from cotracker_pipeline.analysis.measured_table import measured_table
 from cotracker_pipeline.analysis.memory_table import memory_table
 from cotracker_pipeline.analysis.tables import Table
 from cotracker_pipeline.analysis.writing import write_tables
@@ -24,10 +31,14 @@ def _table(study: Study, arguments: argparse.Namespace) -> Table:
     name = arguments.table
     if name == "memory":
         return memory_table(study, read_predictions(arguments.memory))
+    if name == "measured":
+        return measured_table(
+            study, read_measurements(arguments.measured), read_predictions(arguments.memory)
+        )
     if name == "accuracy":
         return accuracy_table(study, read_accuracy(arguments.accuracy), read_floors(arguments.floors))
     if name not in study.ablations:
-        known = ", ".join(["memory", "accuracy", *study.ablations])
+        known = ", ".join(["memory", "measured", "accuracy", *study.ablations])
         raise UserError(f"{arguments.config}: ablations has no '{name}'; choose one of {known}")
     return ablation_table(
         study,
@@ -40,7 +51,12 @@ def _table(study: Study, arguments: argparse.Namespace) -> Table:
 
 def _parser() -> argparse.ArgumentParser:
     parser = table_parser("tabulate", __doc__)
-    parser.add_argument("--table", required=True, help="memory, accuracy, or the name of an ablation")
+    parser.add_argument(
+        "--table", required=True, help="memory, measured, accuracy, or the name of an ablation"
+    )
+    parser.add_argument(
+        "--measured", type=Path, nargs="*", default=[], metavar="JSON", help="from measure_memory"
+    )
     return parser
 
 

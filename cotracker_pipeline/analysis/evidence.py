@@ -8,12 +8,14 @@ The variant, the seed and the baseline of a file are read off its place in the r
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cotracker_pipeline.errors import UserError
+
+R = TypeVar("R", bound=BaseModel)
 
 GB = 1e9
 """Bytes of the unit in which memory is reported."""
@@ -47,6 +49,38 @@ class InferencePeak(BaseModel):
     peak_allocated_bytes: int
 
 
+class MeasuredInference(BaseModel):
+    """The same as measured; None when memory ran out."""
+
+    frames: int
+    tracks: int
+    peak_allocated_bytes: int | None
+
+
+class Measurement(BaseModel):
+    """What ``measure_memory`` says about one variant. Further keys are let through.
+
+    Numbers are None where memory ran out or the device has no such number.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    variant: str
+    status: str
+    peak_allocated_bytes: int | None
+    peak_reserved_bytes: int | None
+    peak_resident_bytes: int | None
+    outside_allocator_bytes: int | None
+    inference_peak_allocated_bytes: int | None
+    seconds_per_step: float | None
+    track_frames_per_second: float | None
+    inference: tuple[MeasuredInference, ...]
+    device: str
+    driver: str | None
+    cuda: str | None
+    torch: str
+
+
 class Prediction(BaseModel):
     """What ``predict_memory`` says about one variant at the true size. Further keys are let through.
 
@@ -57,6 +91,7 @@ class Prediction(BaseModel):
 
     variant: str
     peak_allocated_bytes: int
+    peak_blocks_bytes: int
     peak_reserved_bytes: int
     smallest_card_bytes: int
     allowance_bytes: int
@@ -95,8 +130,13 @@ def read_evidence(
 
 def read_predictions(paths: Iterable[Path]) -> dict[str, Prediction]:
     """Predictions by variant, in the order of ``paths``. Raises ``UserError``."""
-    predictions = [_read_prediction(path) for path in paths]
+    predictions = [_read_report(path, Prediction, "predict_memory") for path in paths]
     return {prediction.variant: prediction for prediction in predictions}
+
+
+def read_measurements(paths: Iterable[Path]) -> list[Measurement]:
+    """Measured memory and time, in the order of ``paths``. Raises ``UserError``."""
+    return [_read_report(path, Measurement, "measure_memory") for path in paths]
 
 
 def read_accuracy(paths: Iterable[Path]) -> pd.DataFrame:
@@ -116,15 +156,16 @@ def read_losses(paths: Iterable[Path]) -> pd.DataFrame:
     return _read_tables(paths, _run_of, ["variant", "seed", *LOSS_COLUMNS])
 
 
-def _read_prediction(path: Path) -> Prediction:
+def _read_report(path: Path, kind: type[R], step: str) -> R:
+    """The JSON file that ``step`` wrote, checked."""
     try:
-        return Prediction.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); run predict_memory first") from error
+        raise UserError(f"{path}: cannot be read ({error.strerror}); run {step} first") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise UserError(f"{path}: {key or 'content'}: {first['msg']}; run predict_memory again") from error
+        raise UserError(f"{path}: {key or 'content'}: {first['msg']}; run {step} again") from error
 
 
 def _run_of(path: Path) -> dict[str, Any]:

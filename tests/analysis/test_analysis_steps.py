@@ -33,10 +33,10 @@ def inputs(results: Path, patterns: dict[str, str]) -> Callable[..., list[object
     ]
 
 
-@pytest.mark.parametrize("table", ["memory", "accuracy", "precision"])
+@pytest.mark.parametrize("table", ["memory", "measured", "accuracy", "precision"])
 def test_tabulate(table: str, study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
     outputs = [tmp_path / f"out.{suffix}" for suffix in ("csv", "md", "tex", "html")]
-    given = inputs("--memory", "--accuracy", "--floors")
+    given = inputs("--memory", "--measured", "--accuracy", "--floors")
     done = run("tabulate", "--config", study_file, "--table", table, *given, "--output", *outputs)
     assert done.returncode == 0, done.stderr
     assert all(path.stat().st_size > 100 for path in outputs)
@@ -45,7 +45,7 @@ def test_tabulate(table: str, study_file: Path, inputs: Callable[..., list[objec
 def test_tabulate_names_the_ablations_that_exist(study_file: Path, tmp_path: Path) -> None:
     done = run("tabulate", "--config", study_file, "--table", "presicion", "--output", tmp_path / "t.csv")
     assert done.returncode != 0
-    assert "ablations has no 'presicion'; choose one of memory, accuracy, precision" in done.stderr
+    assert "ablations has no 'presicion'; choose one of memory, measured, accuracy, precision" in done.stderr
     assert not (tmp_path / "t.csv").exists()
 
 

@@ -8,7 +8,13 @@ import pytest
 
 from cotracker_pipeline.analysis.ablation_table import ablation_table
 from cotracker_pipeline.analysis.accuracy_table import accuracy_table
-from cotracker_pipeline.analysis.evidence import Evidence, read_accuracy, read_predictions
+from cotracker_pipeline.analysis.evidence import (
+    Evidence,
+    read_accuracy,
+    read_measurements,
+    read_predictions,
+)
+from cotracker_pipeline.analysis.measured_table import measured_table
 from cotracker_pipeline.analysis.memory_table import memory_table
 from cotracker_pipeline.analysis.tables import (
     MEASUREMENT_COLUMNS,
@@ -39,6 +45,34 @@ def test_memory_table_states_the_true_size(study: Study, evidence: Evidence) -> 
     assert "true size" in heading
     assert "768 tracks" in heading
     assert "1x24x384x512" in heading
+
+
+@pytest.fixture
+def measured(study: Study, evidence: Evidence, results: Path) -> Table:
+    paths = sorted(results.glob("memory/measured/*.json"))
+    return measured_table(study, read_measurements(paths), evidence.predictions)
+
+
+def test_measured_table_stands_beside_the_prediction(measured: Table) -> None:
+    frame = measured.sections[0].frame.set_index("variant")
+    row = frame.loc["bf16"]
+    assert (row["allocated GB"], row["allocated, predicted GB"]) == ("41.21", "40.40")
+    assert (row["allocated, difference %"], row["reserved, difference %"]) == ("+2.00", "+2.00")
+    assert row["s per step"] == "1.500"
+    assert "resident GB" not in frame
+
+
+def test_measured_table_says_where_memory_ran_out(measured: Table) -> None:
+    row = measured.sections[0].frame.set_index("variant").loc["baseline"]
+    assert row["result"] == "out of memory"
+    assert (row["allocated GB"], row["allocated, predicted GB"]) == ("", "60.60")
+    assert (row["allocated, difference %"], row["s per step"]) == ("", "")
+
+
+def test_measured_rows_carry_their_machine(measured: Table) -> None:
+    assert "measured on Made-up GPU (driver 1.2, torch 2.13.0)" in measured.sections[0].heading
+    assert measured.data["scale"].str.endswith("Made-up GPU (driver 1.2, torch 2.13.0)").all()
+    assert measured.data["value"].notna().all()
 
 
 def test_accuracy_table_states_the_scale_in_every_heading(study: Study, evidence: Evidence) -> None:

@@ -109,6 +109,22 @@ def test_an_ablation_needs_its_members_and_the_baseline_only(clone: Path) -> Non
     assert "illustrate" not in jobs
 
 
+def test_measuring_is_a_target_of_its_own(clone: Path) -> None:
+    jobs = planned(clone, "measured")
+    assert jobs["measure_memory"] == jobs["predict_memory"] == 13
+    assert "train" not in jobs
+    assert "measure_memory" not in planned(clone)
+
+
+def test_a_study_that_trains_on_a_gpu_measures_too(clone: Path) -> None:
+    change(clone / TINY, lambda study: study["training"].update(device="cuda"))
+    jobs = planned(clone, "--configfile", TINY)
+    assert jobs["measure_memory"] == 3
+    assert jobs["tabulate"] == 3 + len(
+        Study.model_validate(yaml.safe_load((clone / TINY).read_text())).ablations
+    )
+
+
 def test_a_study_on_the_command_line_stands_alone(clone: Path) -> None:
     jobs = planned(clone, "--configfile", TINY)
     assert jobs["predict_memory"] == 3

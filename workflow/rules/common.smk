@@ -98,6 +98,10 @@ def predictions(variants):
     return [f"{RESULTS}/memory/predicted/{variant}.json" for variant in variants]
 
 
+def measurements(variants):
+    return [f"{RESULTS}/memory/measured/{variant}.json" for variant in variants]
+
+
 def evaluations(variants):
     return [
         f"{RESULTS}/eval/{variant}/seed-{seed}/{mode}.csv"
@@ -128,9 +132,12 @@ def table_inputs(wildcards):
     variants = members(wildcards.table)
     memory = {"memory": predictions(variants)}
     accuracy = {"accuracy": evaluations(variants), "floors": floors()}
-    return {"memory": memory, "accuracy": accuracy}.get(
-        wildcards.table, memory | accuracy
-    )
+    single = {
+        "memory": memory,
+        "measured": memory | {"measured": measurements(variants)},
+        "accuracy": accuracy,
+    }
+    return single.get(wildcards.table, memory | accuracy)
 
 
 def table_files(table):
@@ -141,6 +148,8 @@ def all_results():
     """Everything that the report shows."""
     tables = ["memory", "accuracy", *(f"ablation-{name}" for name in STUDY.ablations)]
     tables += ["verdicts"] if STUDY.claims else []
+    # a study that trains on a GPU has one to measure on
+    tables += ["measured"] if GPUS else []
     return [
         *(file for table in tables for file in table_files(table)),
         *(f"{RESULTS}/figures/{figure}.svg" for figure in FIGURES),
@@ -168,6 +177,11 @@ wildcard_constraints:
     table="|".join(
         map(
             re.escape,
-            ["memory", "accuracy", *(f"ablation-{name}" for name in STUDY.ablations)],
+            [
+                "memory",
+                "measured",
+                "accuracy",
+                *(f"ablation-{name}" for name in STUDY.ablations),
+            ],
         )
     ),

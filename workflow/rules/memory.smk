@@ -20,3 +20,35 @@ rule predict_memory:
     shell:
         "python -m cotracker_pipeline.predict_memory --config {params.study:q}"
         " --variant {wildcards.variant:q} --output {output.json:q} > {log:q} 2>&1"
+
+
+rule measure_memory:
+    input:
+        code=modules("measure_memory"),
+    output:
+        json=f"{RESULTS}/memory/measured/{{variant}}.json",
+    log:
+        f"{RESULTS}/logs/measure_memory/{{variant}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_memory/{{variant}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=20,
+        # also where none is found: measurements must not run side by side
+        gpu=1,
+    params:
+        study=STUDY_FILE,
+        variant=variant_of,
+        memory=plain(STUDY.memory),
+    message:
+        "Measuring the memory of {wildcards.variant} at the true size"
+    shell:
+        "python -m cotracker_pipeline.measure_memory --config {params.study:q}"
+        " --variant {wildcards.variant:q} --output {output.json:q} > {log:q} 2>&1"
+
+
+# measured beside predicted, where it is not part of all: snakemake --cores all measured
+rule measured:
+    input:
+        table_files("measured"),

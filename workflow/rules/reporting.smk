@@ -28,12 +28,13 @@ rule tabulate:
         accuracy=lambda wildcards, input: input.get("accuracy", []),
         floors=lambda wildcards, input: input.get("floors", []),
         memory=lambda wildcards, input: input.get("memory", []),
+        measured=lambda wildcards, input: input.get("measured", []),
     message:
         "Writing the table {wildcards.table}"
     shell:
         "python -m cotracker_pipeline.tabulate --config {params.study:q} --table {params.name:q}"
-        " --memory {params.memory:q} --accuracy {params.accuracy:q} --floors {params.floors:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --memory {params.memory:q} --measured {params.measured:q}"
+        " --accuracy {params.accuracy:q} --floors {params.floors:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule judge:
