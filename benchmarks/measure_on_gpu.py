@@ -3,7 +3,7 @@
     PYTHONPATH=. python benchmarks/measure_on_gpu.py --config config/config.yaml --output results/measured
 
 First the memory of every variant, each in a process of its own; then step times in rounds, all variants
-interleaved. Needs torch, einops, pydantic, pydantic-core and PyYAML only. In the output folder
+interleaved. Needs torch, einops, pydantic and PyYAML only. In the output folder
 ``measured_memory.csv`` has one row a variant, ``step_times.csv`` one a timed step, and ``measured/`` what
 ``measure_memory`` wrote; rows are added as they come, to files of an earlier run too.
 """
@@ -53,10 +53,13 @@ COLUMNS = (
     "outside_allocator_bytes",
     "allocation_retries",
     "inference_peak_allocated_bytes",
+    "inference_steady_allocated_bytes",
     "predicted_inference_bytes",
     "dense_inference_peak_allocated_bytes",
+    "dense_inference_steady_allocated_bytes",
     "predicted_dense_inference_bytes",
     "long_inference_peak_allocated_bytes",
+    "long_inference_steady_allocated_bytes",
     "predicted_long_inference_bytes",
     "seconds_per_step",
     "track_frames_per_second",
@@ -125,6 +128,7 @@ def _memory_row(study: Study, name: str, arguments: argparse.Namespace, clock: C
         "checkpoint": "+".join(variant.strategy.checkpoint),
         **{key: value for key, value in report.items() if key in COLUMNS},
         **_inference(report, "peak_allocated_bytes", "{}_peak_allocated_bytes"),
+        **_inference(report, "steady_allocated_bytes", "{}_steady_allocated_bytes"),
         **_predicted(arguments.predictions, name, arguments.device),
         "command": shown(command[1:]),
     }

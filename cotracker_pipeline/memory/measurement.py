@@ -60,11 +60,19 @@ class Measurement:
 
 @dataclass(frozen=True)
 class InferencePeak:
-    """Tracking one video without gradients: most bytes allocated, and the seconds that it took."""
+    """Tracking one video without gradients. Bytes; None where memory ran out or on a device without.
+
+    Attributes:
+        status, message, peak_allocated_bytes: as for a training step.
+        steady_allocated_bytes: CUDA: what is allocated before and after: parameters, video, and the
+            workspaces that cuBLAS keeps.
+        seconds: that it took.
+    """
 
     status: Status
     message: str = ""
     peak_allocated_bytes: int | None = None
+    steady_allocated_bytes: int | None = None
     seconds: float | None = None
 
 
@@ -92,7 +100,8 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def free_memory() -> None:
-    """Free what nothing refers to any more, cached memory of the GPU included."""
+    """Free what nothing refers to any more, on the GPU also what its libraries and the allocator keep."""
     gc.collect()
     if torch.cuda.is_initialized():
+        torch._C._cuda_clearCublasWorkspaces()
         torch.cuda.empty_cache()

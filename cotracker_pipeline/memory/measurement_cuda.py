@@ -67,9 +67,15 @@ def _measure_inference(case: Case, iterations: int) -> InferencePeak:
     free_memory()
     tracking = real_tracking(case, "cuda")
     time_tracking(tracking, iterations)
+    steady = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
     seconds = time_tracking(tracking, iterations)
-    return InferencePeak("measured", peak_allocated_bytes=torch.cuda.max_memory_allocated(), seconds=seconds)
+    return InferencePeak(
+        "measured",
+        peak_allocated_bytes=torch.cuda.max_memory_allocated(),
+        steady_allocated_bytes=steady,
+        seconds=seconds,
+    )
 
 
 def _outside_allocator() -> int:
@@ -79,7 +85,7 @@ def _outside_allocator() -> int:
 
 
 def _write_snapshot(step: TrainingStep, path: Path) -> None:
-    torch.cuda.memory._record_memory_history(stacks="python")
+    torch.cuda.memory._record_memory_history(context="alloc", stacks="python")
     try:
         take_step(step)
         with atomic_path(path) as temporary:

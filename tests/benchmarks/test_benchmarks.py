@@ -1,0 +1,91 @@
+"""The scripts that measure on a GPU, on a CPU."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from explain_snapshot import largest, live_at_peak
+from rows import add_rows, shown
+
+ROOT = Path(__file__).parents[2]
+TINY = "config/test/tiny.yaml"
+
+
+def measure(*arguments: object) -> str:
+    """What the script says about the baseline of the tiny study on a CPU."""
+    command = [sys.executable, "benchmarks/measure_on_gpu.py", "--config", TINY, "--variants", "baseline"]
+    command += ["--device", "cpu", "--steps", "1", "--rounds", "1", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_a_study_is_measured(tmp_path: Path):
+    predict = [sys.executable, "-m", "cotracker_pipeline.predict_memory", "--config", TINY]
+    predict += ["--variant", "baseline", "--output", str(tmp_path / "predicted" / "baseline.json")]
+    subprocess.run(predict, cwd=ROOT, check=True)
+    said = measure("--output", tmp_path, "--predictions", tmp_path / "predicted", "--commit", "abc")
+    (row,) = read(tmp_path / "measured_memory.csv")
+    assert (row["variant"], row["status"], row["commit"]) == ("baseline", "measured", "abc")
+    assert row["peak_allocated_bytes"] == row["predicted_allocated_bytes"]
+    assert float(row["allocated_error"]) == 0
+    assert row["dense_inference_peak_allocated_bytes"] == row["predicted_dense_inference_bytes"]
+    assert all(row[name] for name in ("device", "torch", "date", "seconds_per_step"))
+    assert str(tmp_path) not in row["command"]
+    times = read(tmp_path / "step_times.csv")
+    assert [(time["step"], time["variant"], time["tf32"]) for time in times] == [
+        (step, "baseline", "torch") for step in "012"
+    ]
+    assert all(float(time["seconds"]) > 0 for time in times)
+    assert "round 0: done" in said
+
+
+def test_a_variant_that_fails_has_a_row(tmp_path: Path):
+    said = measure("--output", tmp_path, "--seconds", 0)
+    (row,) = read(tmp_path / "measured_memory.csv")
+    assert (row["status"], row["message"], row["tracks"]) == ("failed", "no time was left", "16")
+    assert "baseline: failed: no time was left" in said
+
+
+def test_rows_are_added(tmp_path: Path):
+    path = tmp_path / "rows.csv"
+    for number in range(2):
+        add_rows(path, ["a", "b"], [{"a": number, "other": 1}])
+    assert path.read_text() == "a,b\n0,\n1,\n"
+
+
+def test_a_command_is_shown_without_its_output():
+    assert shown(["-m", "step", "--output", "/some/where", "--steps", "3"]) == "python -m step --steps 3"
+
+
+def test_the_peak_of_a_snapshot_is_explained():
+    def event(action: str, address: int, size: int, place: str) -> dict:
+        frames = [
+            {"filename": "/lib/torch/nn.py", "line": 1, "name": "linear"},
+            {"filename": "/src/a.py", "line": 7, "name": place},
+        ]
+        return {"action": action, "addr": address, "size": size, "frames": frames if place else []}
+
+    trace = [
+        event("segment_alloc", 0, 10_000, ""),
+        event("alloc", 1, 100, "f"),
+        event("alloc", 2, 300, ""),
+        event("free_requested", 1, 100, ""),
+        event("free_completed", 1, 100, ""),
+        event("alloc", 3, 200, "g"),
+        event("alloc", 4, 200, "g"),
+        event("free_completed", 3, 200, ""),
+        event("alloc", 5, 100, "f"),
+    ]
+    assert largest(live_at_peak(trace)) == [
+        (("a.py:7 g", 200), 2),
+        (("no line of Python", 300), 1),
+    ]
