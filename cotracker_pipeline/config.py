@@ -78,6 +78,11 @@ class ModelSize(Section):
     hidden_size: Size = Field(384, description="channels of the update transformer")
     num_heads: Size = 8
     depth: Size = Field(6, description="time blocks, each followed by a space stage")
+    first_estimate: Literal["query", "matching"] = Field(
+        "query",
+        description="where a track starts in a frame that no window has seen: where it was queried or last "
+        "seen, as published, or the best match of its feature, which short training needs",
+    )
 
     @model_validator(mode="after")
     def _divisible(self) -> "ModelSize":
@@ -149,9 +154,19 @@ class WarmUp(Section):
     """Supervised matching that trains the encoder once, for all variants to start from."""
 
     steps: Size
-    batch_size: Size = Field(4, description="pairs of frames per step")
+    clip: Clip = Field(Clip(), description="shape of the clips that frames are taken from")
+    matched_frames: int = Field(4, ge=2, description="frames of a clip, each matched with each other one")
+    matches: Size = Field(256, description="points per clip")
     learning_rate: Amount = 1e-3
-    matches: Size = Field(64, description="points per pair of frames, visible in both")
+    threads: Size = Field(1, description="CPU threads; all trainings wait for the warm-up")
+
+    @model_validator(mode="after")
+    def _enough_frames(self) -> "WarmUp":
+        if self.matched_frames > self.clip.frames:
+            raise ValueError(
+                f"matched_frames {self.matched_frames} must not exceed the {self.clip.frames} frames of clip"
+            )
+        return self
 
 
 class Training(Section):

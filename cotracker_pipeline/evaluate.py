@@ -4,10 +4,9 @@ import argparse
 from pathlib import Path
 
 from cotracker_pipeline.command import run
-from cotracker_pipeline.config import Study, load_study
+from cotracker_pipeline.config import load_study
 from cotracker_pipeline.evaluation.command import evaluation_parser, write_evaluation
-from cotracker_pipeline.evaluation.tracker import PointTracker
-from cotracker_pipeline.models.predictors import load_tracker
+from cotracker_pipeline.models.predictors import load_trackers
 from cotracker_pipeline.training.device import use_device
 
 
@@ -15,15 +14,10 @@ def main() -> None:
     """Command line."""
     arguments = _parser().parse_args()
     study = load_study(arguments.config)
-    tracker = trained_tracker(study, arguments.variant, arguments.checkpoint, arguments.query_mode)
-    write_evaluation(tracker, arguments.variant, arguments, study.evaluation.max_tracks)
-
-
-def trained_tracker(study: Study, variant: str, checkpoint: Path, query_mode: str) -> PointTracker:
-    """The tracker of a checkpoint; strided queries are also tracked backwards."""
-    study.variant(variant)
+    study.variant(arguments.variant)
     device = use_device(study.training.device, study.training.threads)
-    return load_tracker(checkpoint, study.evaluation, backward=query_mode == "strided", device=device)
+    trackers = load_trackers(arguments.checkpoint, study.evaluation, device)
+    write_evaluation(trackers, arguments.variant, arguments, study.evaluation.max_tracks)
 
 
 def _parser() -> argparse.ArgumentParser:

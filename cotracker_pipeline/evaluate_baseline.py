@@ -6,14 +6,17 @@ from cotracker_pipeline.command import run
 from cotracker_pipeline.config import load_study
 from cotracker_pipeline.evaluation.baselines import BASELINES
 from cotracker_pipeline.evaluation.command import evaluation_parser, write_evaluation
+from cotracker_pipeline.evaluation.tracker import PointTracker
 
 
 def main() -> None:
     """Command line."""
     arguments = _parser().parse_args()
     study = load_study(arguments.config)
-    tracker = BASELINES[arguments.baseline]
-    write_evaluation(tracker, arguments.baseline, arguments, study.evaluation.max_tracks)
+    trackers: dict[str, PointTracker] = dict.fromkeys(
+        study.evaluation.query_modes, BASELINES[arguments.baseline]
+    )
+    write_evaluation(trackers, arguments.baseline, arguments, study.evaluation.max_tracks)
 
 
 def _parser() -> argparse.ArgumentParser:

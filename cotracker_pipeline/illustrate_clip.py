@@ -7,15 +7,15 @@ from cotracker_pipeline.analysis.clips import draw_tracks, write_clip
 from cotracker_pipeline.analysis.example import track_example
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import load_study
-from cotracker_pipeline.models.predictors import load_tracker
+from cotracker_pipeline.models.predictors import load_trackers
 
 
 def main() -> None:
     """Command line."""
     arguments = _parser().parse_args()
     study = load_study(arguments.config)
-    tracker = load_tracker(arguments.checkpoint, study.evaluation)
-    example = track_example(tracker, arguments.data, arguments.tracks)
+    trackers = load_trackers(arguments.checkpoint, study.evaluation)
+    example = track_example(trackers[study.evaluation.query_modes[0]], arguments.data, arguments.tracks)
     caption = (
         f"{arguments.variant}: dot = predicted visible, ring = predicted occluded, "
         "white cross = ground truth where it is visible, joined to its prediction."

@@ -29,19 +29,18 @@ def main() -> None:
 
 def warm_up(shards: list[Path], training: Training, settings: WarmUp, seed: int) -> Encoder:
     """The trained encoder."""
-    device = use_device(training.device, training.threads)
+    device = use_device(training.device, settings.threads)
     torch.manual_seed(seed)
     size = training.model
     encoder = Encoder(size.feature_dim, size.stride, size.encoder_widths).to(device)
     optimiser = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps)
-    clip = training.clip.model_copy(update={"batch_size": settings.batch_size})
-    data = ClipDataset(shards, clip, settings.matches, seed, settings.steps * settings.batch_size)
-    steps = tqdm(
-        batches(data, settings.batch_size, 0, training.workers), total=settings.steps, desc="warm-up"
-    )
-    for step, batch in enumerate(steps):
-        loss = _loss(encoder, Sample(*(part.to(device) for part in batch)), step)
+    batch_size = settings.clip.batch_size
+    data = ClipDataset(shards, settings.clip, settings.matches, seed, settings.steps * batch_size)
+    steps = tqdm(batches(data, batch_size, 0, training.workers), total=settings.steps, desc="warm-up")
+    for batch in steps:
+        frames = torch.randperm(settings.clip.frames)[: settings.matched_frames]
+        loss = _loss(encoder, Sample(*(part[:, frames].to(device) for part in batch)))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -50,14 +49,11 @@ def warm_up(shards: list[Path], training: Training, settings: WarmUp, seed: int)
     return encoder
 
 
-def _loss(encoder: Encoder, batch: Sample, step: int) -> Tensor:
-    """Matching loss from the first frame of each clip to another one, a different one each step."""
-    other = 1 + step % (batch.video.shape[1] - 1)
-    pair = torch.tensor([0, other], device=batch.video.device)
-    images = 2 * (batch.video[:, pair].float() / 255) - 1
+def _loss(encoder: Encoder, batch: Sample) -> Tensor:
+    """Matching loss among the frames of each clip."""
+    images = 2 * (batch.video.float() / 255) - 1
     maps = encoder(images.flatten(0, 1)).unflatten(0, images.shape[:2])
-    visible = batch.visibility[:, pair].all(dim=1)
-    return matching_loss(maps, batch.trajectory[:, pair], visible, encoder.stride)
+    return matching_loss(maps, batch.trajectory, batch.visibility, encoder.stride)
 
 
 def _parser() -> argparse.ArgumentParser:

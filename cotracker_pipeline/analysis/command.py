@@ -12,8 +12,8 @@ def table_parser(step: str, description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, required=True, help="study file")
     for name, metavar, what in (
         ("memory", "JSON", "from predict_memory"),
-        ("accuracy", "CSV", "evaluations <variant>/seed-<n>/<mode>.csv"),
-        ("floors", "CSV", "evaluations <baseline>/<mode>.csv"),
+        ("accuracy", "CSV", "evaluations <variant>/seed-<n>/evaluation.csv"),
+        ("floors", "CSV", "evaluations <baseline>/evaluation.csv"),
     ):
         parser.add_argument(f"--{name}", type=Path, nargs="*", default=[], metavar=metavar, help=what)
     parser.add_argument(

@@ -1,7 +1,7 @@
 """Reading what the earlier steps measured.
 
 The variant, the seed and the baseline of a file are read off its place in the results folder:
-``eval/{variant}/seed-{seed}/{mode}.csv``, ``eval/baselines/{baseline}/{mode}.csv``,
+``eval/{variant}/seed-{seed}/evaluation.csv``, ``eval/baselines/{baseline}/evaluation.csv``,
 ``train/{variant}/seed-{seed}/loss.csv``.
 """
 

@@ -1,7 +1,7 @@
 """Running a tracker over videos with known tracks: one row of metrics a video."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -74,47 +74,46 @@ def evaluate_sequence(
 
 
 def evaluate_shards(
-    tracker: PointTracker,
+    trackers: Mapping[str, PointTracker],
     shard_paths: Iterable[str | os.PathLike[str]],
-    query_mode: str,
     progress: Progress | None = None,
     max_tracks: int | None = None,
 ) -> pd.DataFrame:
     """Evaluate every video of the shards, holding one at a time in memory.
 
     Args:
-        tracker: as in ``evaluate_sequence``.
+        trackers: query mode ("first", "strided") to the tracker that is evaluated in it.
         shard_paths: HDF5 shards (``cotracker_pipeline.data.store``).
-        query_mode: "first" or "strided".
         progress: told after each video.
         max_tracks: use at most so many tracks of a video, the first ones (``None``: all); "strided" queries a
             track every fifth frame, so its memory grows with tracks times frames squared.
 
     Returns:
-        One row a video, in the order of shards and sequences: ``video``, ``frames``, ``tracks``,
-        ``query_mode``, then the results of ``evaluate_sequence``.
+        One row a video and query mode, in the order of shards, sequences and ``trackers``: ``video``,
+        ``frames``, ``tracks``, ``query_mode``, then the results of ``evaluate_sequence``.
 
     Raises:
         UserError: a shard cannot be read, two videos have the same name, or there is no video at all.
-        ValueError: ``query_mode`` or ``max_tracks`` is not as described.
+        ValueError: a query mode or ``max_tracks`` is not as described.
     """
-    if query_mode not in QUERY_MODES:
-        raise ValueError(f"query_mode is {query_mode!r}; it must be 'first' or 'strided'")
+    for query_mode in trackers:
+        if query_mode not in QUERY_MODES:
+            raise ValueError(f"query_mode is {query_mode!r}; it must be 'first' or 'strided'")
     if max_tracks is not None and max_tracks < 1:
         raise ValueError(f"max_tracks is {max_tracks}; it must be at least 1, or None for all tracks")
     readers = [ShardReader(path) for path in shard_paths]
     _check_names(readers)
     total = sum(len(reader.names) for reader in readers)
-    rows = []
-    for row in _rows(tracker, readers, query_mode, max_tracks):
-        rows.append(row)
+    rows: list[dict[str, Any]] = []
+    for done, of_video in enumerate(_rows_by_video(trackers, readers, max_tracks), start=1):
+        rows += of_video
         if progress is not None:
-            progress(len(rows), total)
+            progress(done, total)
     return pd.DataFrame(rows).astype(dict.fromkeys(COUNT_NAMES, np.int64))
 
 
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
-    """Average the rows of ``evaluate_shards`` over videos, each video counting the same.
+    """Average rows of one query mode of ``evaluate_shards`` over videos, each video counting the same.
 
     Returns one row a metric (index ``metric``): ``mean`` over the videos with a finite value (NaN if none has
     one), ``videos`` (how many have one) and ``dropped`` (how many have not).
@@ -137,21 +136,21 @@ def _queries(
     raise ValueError(f"query_mode is {query_mode!r}; it must be 'first' or 'strided'")
 
 
-def _rows(
-    tracker: PointTracker, readers: list[ShardReader], query_mode: str, max_tracks: int | None
-) -> Iterator[dict[str, Any]]:
+def _rows_by_video(
+    trackers: Mapping[str, PointTracker], readers: list[ShardReader], max_tracks: int | None
+) -> Iterator[list[dict[str, Any]]]:
     for reader in readers:
         with reader:
             for index, name in enumerate(reader.names):
                 video = reader.frames(index)
                 tracks, visible, valid = (label[:max_tracks] for label in reader.labels(index))
-                facts = {
-                    "video": name,
-                    "frames": len(video),
-                    "tracks": len(tracks),
-                    "query_mode": query_mode,
-                }
-                yield facts | evaluate_sequence(tracker, video, tracks, visible, valid, query_mode)
+                facts = {"video": name, "frames": len(video), "tracks": len(tracks)}
+                yield [
+                    facts
+                    | {"query_mode": mode}
+                    | evaluate_sequence(tracker, video, tracks, visible, valid, mode)
+                    for mode, tracker in trackers.items()
+                ]
 
 
 def _check_names(readers: list[ShardReader]) -> None:

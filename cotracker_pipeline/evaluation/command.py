@@ -1,6 +1,7 @@
 """What the command lines of the steps that evaluate share."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,7 +15,6 @@ def evaluation_parser(step: str, description: str | None) -> argparse.ArgumentPa
     """The arguments of every evaluation: study, query mode, data and output."""
     parser = argparse.ArgumentParser(prog=f"python -m cotracker_pipeline.{step}", description=description)
     parser.add_argument("--config", type=Path, required=True, help="study file")
-    parser.add_argument("--query-mode", choices=("first", "strided"), required=True)
     parser.add_argument(
         "--data", type=Path, nargs="+", required=True, metavar="H5", help="shards to evaluate on"
     )
@@ -23,15 +23,15 @@ def evaluation_parser(step: str, description: str | None) -> argparse.ArgumentPa
 
 
 def write_evaluation(
-    tracker: PointTracker, name: str, arguments: argparse.Namespace, max_tracks: int | None
+    trackers: Mapping[str, PointTracker], name: str, arguments: argparse.Namespace, max_tracks: int | None
 ) -> None:
-    """Evaluate ``tracker`` as the arguments say and write one row a video; progress goes to stderr."""
+    """Evaluate ``trackers``, one a query mode, and write a row a video and mode; progress goes to stderr."""
     with tqdm(desc=name, unit="video") as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        rows = evaluate_shards(tracker, arguments.data, arguments.query_mode, show, max_tracks)
+        rows = evaluate_shards(trackers, arguments.data, show, max_tracks)
     with atomic_path(arguments.output) as temporary:
         rows.to_csv(temporary, index=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,7 @@ from cotracker_pipeline.models.embeddings import (
     time_table,
 )
 from cotracker_pipeline.models.encoder import Encoder
+from cotracker_pipeline.models.first_estimate import best_match
 from cotracker_pipeline.models.precision import autocast
 from cotracker_pipeline.models.recomputation import recompute
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
@@ -72,6 +73,8 @@ class CoTracker2(nn.Module):
         use_attention_mask: hide tracks from attention in the windows before their query.
         strategy: how to compute; never changes what is computed.
         feature_dim, encoder_widths, hidden_size, num_heads, depth: sizes.
+        first_estimate: where a track starts in frames that no window has seen: "query", where it was queried
+            or last seen (published), or "matching", the best match of its feature.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class CoTracker2(nn.Module):
         hidden_size: int = 384,
         num_heads: int = 8,
         depth: int = 6,
+        first_estimate: Literal["query", "matching"] = "query",
     ) -> None:
         super().__init__()
         self.window_len = window_len
@@ -99,6 +103,7 @@ class CoTracker2(nn.Module):
         self.use_track_mask = use_track_mask
         self.use_attention_mask = use_attention_mask
         self.strategy = strategy
+        self.first_estimate = first_estimate
         self.token_width = token_width(corr_radius, corr_levels, feature_dim)
 
         self.fnet = Encoder(feature_dim, stride, encoder_widths)
@@ -135,31 +140,48 @@ class CoTracker2(nn.Module):
             coords (B, T, N, 2) float32 pixel indices, visibility (B, T, N) probabilities, and in training the
             ``WindowPredictions``. Frames before a track's query are unspecified.
         """
-        with autocast(self.strategy.precision, video.device):
-            coords, logits, windows = self._track(video, queries, iters)
+        return self.track(self.encode(video), queries, iters, is_train)
+
+    def encode(self, video: Tensor) -> Tensor:
+        """Encode each frame of a video: (B, T, 3, H, W) RGB, 0..255, to (B, T, C, H/stride, W/stride)."""
+        images = rearrange(2 * (video / 255) - 1, "b t c h w -> (b t) c h w")
+        if "encoder" in self.strategy.checkpoint:
+            maps = recompute(self._encode, images)
+        else:
+            maps = self._encode(images)
+        return rearrange(maps, "(b t) c h w -> b t c h w", b=len(video))
+
+    def track(
+        self, maps: Tensor, queries: Tensor, iters: int = 4, is_train: bool = False
+    ) -> tuple[Tensor, Tensor, WindowPredictions | None]:
+        """As the forward pass, from the feature maps that ``encode`` made of the video."""
+        with autocast(self.strategy.precision, maps.device):
+            coords, logits, windows = self._track(maps, queries, iters)
         if not is_train:
             return coords, logits.sigmoid(), None
-        frame = torch.arange(video.shape[1], device=video.device)
+        frame = torch.arange(maps.shape[1], device=maps.device)
         mask = queries[:, None, :, 0] <= frame[None, :, None]
         return coords, logits.sigmoid(), WindowPredictions(*windows, mask)
 
     def _track(
-        self, video: Tensor, queries: Tensor, iters: int
+        self, maps: Tensor, queries: Tensor, iters: int
     ) -> tuple[Tensor, Tensor, tuple[list[list[Tensor]], list[Tensor]]]:
         """Coords (B, T, N, 2) in pixels, visibility logits (B, T, N), and both per window."""
-        batch, frames, tracks = video.shape[0], video.shape[1], queries.shape[1]
-        maps = self._feature_maps(video)
+        batch, frames, tracks = maps.shape[0], maps.shape[1], queries.shape[1]
+        maps = self._fill_last_window(maps)
         query_coords = queries[..., 1:] / self.stride
         query_features = sample_volume(
             rearrange(maps, "b t c h w -> b c t h w"), torch.cat([queries[..., :1], query_coords], dim=-1)
         )
-        coords = video.new_zeros(batch, frames, tracks, 2, dtype=torch.float32)
-        logits = video.new_zeros(batch, frames, tracks, dtype=torch.float32)
+        coords = queries.new_zeros(batch, frames, tracks, 2)
+        logits = queries.new_zeros(batch, frames, tracks)
         window_coords, window_logits = [], []
         for start in window_starts(frames, self.window_len):
             end = min(start + self.window_len, frames)
-            state = self._window_state(start, queries[..., 0], query_coords, query_features, coords, logits)
-            predictions, visibility = self._refine(maps[:, start : start + self.window_len], state, iters)
+            window = maps[:, start : start + self.window_len]
+            estimate = self._estimate(window, query_coords, query_features)
+            state = self._window_state(start, queries[..., 0], estimate, query_features, coords, logits)
+            predictions, visibility = self._refine(window, state, iters)
             predictions = [prediction[:, : end - start] for prediction in predictions]
             visibility = visibility[:, : end - start]
             window_coords.append(predictions)
@@ -169,18 +191,12 @@ class CoTracker2(nn.Module):
             logits = torch.cat([logits[:, :start], visibility, logits[:, end:]], dim=1)
         return coords, logits, (window_coords, window_logits)
 
-    def _feature_maps(self, video: Tensor) -> Tensor:
-        """(B, T, 3, H, W) to (B, T', C, H/stride, W/stride), T' a multiple of the window length."""
-        batch, frames = video.shape[:2]
-        padding = -frames % self.window_len
-        images = 2 * (video / 255) - 1
-        images = torch.cat([images, images[:, -1:].expand(-1, padding, -1, -1, -1)], dim=1)
-        images = rearrange(images, "b t c h w -> (b t) c h w")
-        if "encoder" in self.strategy.checkpoint:
-            maps = recompute(self._encode, images)
-        else:
-            maps = self._encode(images)
-        return rearrange(maps, "(b t) c h w -> b t c h w", b=batch)
+    def _fill_last_window(self, maps: Tensor) -> Tensor:
+        """The last frame again and again, up to a multiple of the window length."""
+        missing = -maps.shape[1] % self.window_len
+        if not missing:
+            return maps
+        return torch.cat([maps, maps[:, -1:].expand(-1, missing, -1, -1, -1)], dim=1)
 
     def _encode(self, images: Tensor) -> Tensor:
         # entered again here because a recomputation runs outside of the forward pass
@@ -195,7 +211,7 @@ class CoTracker2(nn.Module):
         self,
         start: int,
         query_frames: Tensor,
-        query_coords: Tensor,
+        estimate: Tensor,
         query_features: Tensor,
         coords: Tensor,
         logits: Tensor,
@@ -203,11 +219,11 @@ class CoTracker2(nn.Module):
         """Initial state of the window at ``start``: the previous window's end where a track has started."""
         frames = start + torch.arange(self.window_len, device=query_frames.device)
         overlap = self.window_len - self.step if start else 0
-        initial_coords = repeat(query_coords, "b n xy -> b s n xy", s=self.window_len)
+        initial_coords = estimate
         initial_visibility = torch.full_like(initial_coords[..., :1], INITIAL_VISIBILITY)
         if start:
             started = (query_frames < start + overlap)[:, None, :, None]
-            carried = self._carry(coords[:, start : start + overlap] / self.stride)
+            carried = self._carry_coords(coords[:, start : start + overlap] / self.stride, estimate)
             initial_coords = torch.where(started, carried, initial_coords)
             carried = self._carry(logits[:, start : start + overlap, :, None])
             initial_visibility = torch.where(started, carried, initial_visibility)
@@ -217,6 +233,18 @@ class CoTracker2(nn.Module):
             None, :, None
         ]
         return WindowState(initial_coords, initial_visibility, features, needs_update[..., None], active)
+
+    def _estimate(self, maps: Tensor, query_coords: Tensor, query_features: Tensor) -> Tensor:
+        """(B, S, N, 2) positions in feature pixels, for frames that no window has refined."""
+        if self.first_estimate == "matching":
+            return best_match(maps, query_features)
+        return repeat(query_coords, "b n xy -> b s n xy", s=self.window_len)
+
+    def _carry_coords(self, coords: Tensor, estimate: Tensor) -> Tensor:
+        """(B, S, N, 2): what the window before found, then the first estimate of the new frames."""
+        if self.first_estimate == "matching":
+            return torch.cat([coords, estimate[:, -self.step :]], dim=1)
+        return self._carry(coords)
 
     def _carry(self, values: Tensor) -> Tensor:
         """The overlapping frames (B, S - step, N, ·), then the last of them for the new frames."""

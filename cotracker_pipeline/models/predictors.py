@@ -1,6 +1,8 @@
 """Trackers that take a video and query points as users and benchmarks have them."""
 
+import hashlib
 import os
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +13,20 @@ from cotracker_pipeline.config import Evaluation, Strategy
 from cotracker_pipeline.data.coordinates import index_to_raster, raster_to_index
 from cotracker_pipeline.models.checkpoints import load_model
 from cotracker_pipeline.models.cotracker2 import CoTracker2
+
+
+class EncodedVideo(NamedTuple):
+    """What tracking needs of a video.
+
+    maps: (B, T, C, H', W') feature maps; size: (height, width) of the video in pixels.
+    """
+
+    maps: Tensor
+    size: tuple[int, int]
+
+    def reversed(self) -> "EncodedVideo":
+        """The same, played backwards."""
+        return self._replace(maps=self.maps.flip(1))
 
 
 class Predictor:
@@ -32,22 +48,28 @@ class Predictor:
         self.iterations = iterations
 
     @torch.inference_mode()
-    def __call__(self, video: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, video: Tensor) -> EncodedVideo:
+        """Encode a video (B, T, 3, H, W) RGB, 0..255."""
+        height, width = video.shape[-2:]
+        return EncodedVideo(self.model.encode(self._resize(video)), (height, width))
+
+    @torch.inference_mode()
+    def __call__(self, video: EncodedVideo, queries: Tensor) -> tuple[Tensor, Tensor]:
         """Track.
 
         Args:
-            video: (B, T, 3, H, W) RGB, 0..255.
+            video: of ``encode``.
             queries: (B, N, 3) as (t, x, y) in pixel indices of the video.
 
         Returns:
             tracks (B, T, N, 2) pixel indices of the video, and visibility probabilities (B, T, N). Frames
             before a query are unspecified.
         """
-        scale = self._scale(video)
+        scale = self._scale(video.size).to(queries)
         queries = torch.cat([queries[..., :1], queries[..., 1:] * scale], dim=-1)
         support = support_points(self.support_grid, self.resolution).to(queries)
         with_support = torch.cat([queries, support.expand(len(queries), -1, -1)], dim=1)
-        coords, visibility, _ = self.model(self._resize(video), with_support, self.iterations)
+        coords, visibility, _ = self.model.track(video.maps, with_support, self.iterations)
         count = queries.shape[1]
         return coords[:, :, :count] / scale, visibility[:, :, :count]
 
@@ -55,11 +77,11 @@ class Predictor:
         frames = F.interpolate(video.flatten(0, 1), self.resolution, mode="bilinear", align_corners=True)
         return frames.unflatten(0, video.shape[:2])
 
-    def _scale(self, video: Tensor) -> Tensor:
+    def _scale(self, size: tuple[int, int]) -> Tensor:
         """Pixel indices of the video to those of the resized one, (2,) as (x, y)."""
-        height, width = video.shape[-2:]
+        height, width = size
         scales = [(self.resolution[1] - 1) / max(width - 1, 1), (self.resolution[0] - 1) / max(height - 1, 1)]
-        return torch.tensor(scales, dtype=torch.float32, device=video.device)
+        return torch.tensor(scales)
 
 
 class BidirectionalPredictor:
@@ -68,16 +90,35 @@ class BidirectionalPredictor:
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
 
-    def __call__(self, video: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, video: EncodedVideo, queries: Tensor) -> tuple[Tensor, Tensor]:
         """As ``Predictor``; every frame is tracked."""
-        last = video.shape[1] - 1
+        last = video.maps.shape[1] - 1
         tracks, visibility = self.predictor(video, queries)
         reversed_queries = torch.cat([last - queries[..., :1], queries[..., 1:]], dim=-1)
-        backward, backward_visibility = self.predictor(video.flip(1), reversed_queries)
-        frame = torch.arange(last + 1, device=video.device)
+        backward, backward_visibility = self.predictor(video.reversed(), reversed_queries)
+        frame = torch.arange(last + 1, device=queries.device)
         before = frame[None, :, None] < queries[:, None, :, 0]
         tracks = torch.where(before[..., None], backward.flip(1), tracks)
         return tracks, torch.where(before, backward_visibility.flip(1), visibility)
+
+
+class VideoEncoder:
+    """Encodes videos on a device, and the video of the last call only once."""
+
+    def __init__(self, predictor: Predictor, device: torch.device | str) -> None:
+        self.predictor = predictor
+        self.device = torch.device(device)
+        self._last: tuple[bytes, EncodedVideo] | None = None
+
+    def __call__(self, video: np.ndarray) -> EncodedVideo:
+        """Encode a video (T, H, W, 3) uint8 RGB."""
+        frames = np.ascontiguousarray(video)
+        # by content: an array that is filled again is another video
+        name = hashlib.sha256(frames.data).digest() + repr(frames.shape).encode()
+        if self._last is None or self._last[0] != name:
+            images = torch.from_numpy(frames).to(self.device).float()
+            self._last = name, self.predictor.encode(images.permute(0, 3, 1, 2)[None])
+        return self._last[1]
 
 
 class VideoTracker:
@@ -85,13 +126,13 @@ class VideoTracker:
 
     def __init__(
         self,
+        encode: VideoEncoder,
         predictor: Predictor | BidirectionalPredictor,
         visibility_threshold: float,
-        device: torch.device | str = "cpu",
     ) -> None:
+        self.encode = encode
         self.predictor = predictor
         self.visibility_threshold = visibility_threshold
-        self.device = torch.device(device)
 
     def __call__(self, video: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Track.
@@ -103,28 +144,25 @@ class VideoTracker:
         Returns:
             tracks (N, T, 2) float32 raster pixels, visible (N, T) boolean.
         """
-        images = torch.from_numpy(np.ascontiguousarray(video)).to(self.device).float()
-        points = torch.from_numpy(np.asarray(queries, dtype=np.float32)).to(self.device)
+        encoded = self.encode(video)
+        points = torch.from_numpy(np.asarray(queries, dtype=np.float32)).to(encoded.maps.device)
         points = torch.cat([points[:, :1], raster_to_index(points[:, 1:])], dim=-1)
-        tracks, visibility = self.predictor(images.permute(0, 3, 1, 2)[None], points[None])
+        tracks, visibility = self.predictor(encoded, points[None])
         visible = visibility[0].T.gt(self.visibility_threshold)
         raster = index_to_raster(tracks[0].transpose(0, 1))
         return raster.float().cpu().numpy(), visible.cpu().numpy()
 
 
-def load_tracker(
-    checkpoint: str | os.PathLike[str],
-    evaluation: Evaluation,
-    *,
-    backward: bool = False,
-    device: torch.device | str = "cpu",
-) -> VideoTracker:
-    """The tracker of a checkpoint that the train step wrote, at the resolution it was trained for.
+def load_trackers(
+    checkpoint: str | os.PathLike[str], evaluation: Evaluation, device: torch.device | str = "cpu"
+) -> dict[str, VideoTracker]:
+    """A tracker for each query mode, from a checkpoint of the train step, at the resolution it is made for.
+
+    Strided queries are also tracked backwards. The trackers share what they encode.
 
     Args:
         checkpoint: a ``model.safetensors``.
-        evaluation: iterations, support grid and visibility threshold.
-        backward: also track the frames before each query.
+        evaluation: query modes, iterations, support grid and visibility threshold.
         device: where the model runs.
 
     Raises:
@@ -134,8 +172,15 @@ def load_tracker(
     predictor = Predictor(
         loaded.model.to(device), loaded.size.model_resolution, evaluation.support_grid, evaluation.iterations
     )
-    chosen = BidirectionalPredictor(predictor) if backward else predictor
-    return VideoTracker(chosen, evaluation.visibility_threshold, device)
+    encode = VideoEncoder(predictor, device)
+    chosen: dict[str, Predictor | BidirectionalPredictor] = {
+        "first": predictor,
+        "strided": BidirectionalPredictor(predictor),
+    }
+    return {
+        mode: VideoTracker(encode, chosen[mode], evaluation.visibility_threshold)
+        for mode in evaluation.query_modes
+    }
 
 
 def support_points(side: int, resolution: tuple[int, int]) -> Tensor:

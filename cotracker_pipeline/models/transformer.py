@@ -131,6 +131,9 @@ class UpdateTransformer(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
+        # from near zero, as the published code initialises it since CoTracker3: an untrained update leaves
+        # positions where they are
+        nn.init.trunc_normal_(self.flow_head.weight, std=1e-3)
 
     def forward(self, tokens: Tensor, active: Tensor) -> Tensor:
         """Update tokens.

@@ -1,6 +1,7 @@
 """Supervised matching: training an encoder so that a point's feature finds the point in another frame."""
 
 import math
+from itertools import permutations
 
 import torch
 import torch.nn.functional as F
@@ -10,28 +11,33 @@ from cotracker_pipeline.models.sampling import sample_maps
 
 
 def matching_loss(maps: Tensor, points: Tensor, visible: Tensor, stride: int) -> Tensor:
-    """Cross-entropy of the true position among all positions of a feature map.
+    """Cross-entropy of the true position among all positions of a feature map, over all pairs of frames.
 
     The logits are the correlation that the tracker itself reads: dot product over √C.
 
     Args:
-        maps: (B, 2, C, H, W) feature maps of two frames.
-        points: (B, 2, N, 2) pixel indices of the same points in both frames.
-        visible: (B, N) boolean, points that both frames show.
+        maps: (B, F, C, H, W) feature maps of at least two frames.
+        points: (B, F, N, 2) pixel indices of the same points in all frames.
+        visible: (B, F, N) boolean.
         stride: pixels of the image per feature pixel.
 
     Returns:
-        Mean over visible points, a scalar.
+        Mean over the matches, which are points that both frames of a pair show; a scalar.
     """
-    height, width = maps.shape[-2:]
-    source, target = points.unbind(1)
-    features = sample_maps(maps[:, 0], source / stride)
-    logits = torch.matmul(features, maps[:, 1].flatten(-2)) / math.sqrt(features.shape[-1])
-    log_probability = F.log_softmax(logits, dim=-1).unflatten(-1, (height, width))
+    total = matches = maps.new_zeros(())
+    for source, target in permutations(range(maps.shape[1]), 2):
+        features = sample_maps(maps[:, source], points[:, source] / stride)
+        shown = (visible[:, source] & visible[:, target]).float()
+        surprise = -_log_probability(features, maps[:, target], points[:, target] / stride)
+        total = total + (surprise * shown).sum()
+        matches = matches + shown.sum()
+    return total / matches.clamp(min=1)
+
+
+def _log_probability(features: Tensor, maps: Tensor, points: Tensor) -> Tensor:
+    """Of finding features (B, N, C) at points (B, N, 2) of maps (B, C, H, W): (B, N)."""
+    batch, count, channels = features.shape
+    logits = torch.matmul(features, maps.flatten(-2)) / math.sqrt(channels)
+    everywhere = F.log_softmax(logits, dim=-1).reshape(batch * count, 1, *maps.shape[-2:])
     # reading the log-probability bilinearly weighs the four pixels around the true position
-    batch, count = visible.shape
-    at_target = sample_maps(
-        log_probability.reshape(batch * count, 1, height, width), target.reshape(-1, 1, 2) / stride
-    )
-    weights = visible.float()
-    return -(at_target.reshape(batch, count) * weights).sum() / weights.sum().clamp(min=1)
+    return sample_maps(everywhere, points.reshape(-1, 1, 2)).reshape(batch, count)

@@ -20,6 +20,7 @@ VARIANTS = {"baseline": (60.0, 0.30), "bf16": (40.0, 0.29), "lean": (10.0, 0.15)
 FLOORS = {"static": 0.1, "lucas-kanade": 0.28}
 SEEDS = (0, 1, 2)
 VIDEOS = 6
+MODES = ("first", "strided")
 
 
 @pytest.fixture(scope="session")
@@ -52,12 +53,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(root / f"memory/measured/{name}.json", json.dumps(measurement(name, peak)))
         for seed in SEEDS:
             write_losses(root / f"train/{name}/seed-{seed}/loss.csv", random)
-            for mode in ("first", "strided"):
-                values = accuracy + spread + random.normal(0, 0.001, VIDEOS)
-                write_evaluation(root / f"eval/{name}/seed-{seed}/{mode}.csv", mode, values)
+            modes = {mode: accuracy + spread + random.normal(0, 0.001, VIDEOS) for mode in MODES}
+            write_evaluation(root / f"eval/{name}/seed-{seed}/evaluation.csv", modes)
     for name, accuracy in FLOORS.items():
-        for mode in ("first", "strided"):
-            write_evaluation(root / f"eval/baselines/{name}/{mode}.csv", mode, accuracy + spread)
+        write_evaluation(
+            root / f"eval/baselines/{name}/evaluation.csv", dict.fromkeys(MODES, accuracy + spread)
+        )
     return root
 
 
@@ -123,10 +124,14 @@ def measurement(name: str, peak_gb: float) -> dict:
     }
 
 
-def write_evaluation(path: Path, mode: str, values: np.ndarray) -> None:
+def write_evaluation(path: Path, modes: dict[str, np.ndarray]) -> None:
+    write(path, pd.concat(evaluation_rows(*item) for item in modes.items()).to_csv(index=False))
+
+
+def evaluation_rows(mode: str, values: np.ndarray) -> pd.DataFrame:
     videos = [f"eval-{index}" for index in range(len(values))]
     columns = {"video": videos, "frames": 24, "tracks": 8, "query_mode": mode}
-    write(path, pd.DataFrame(columns | dict.fromkeys(METRICS, values)).to_csv(index=False))
+    return pd.DataFrame(columns | dict.fromkeys(METRICS, values))
 
 
 def write_losses(path: Path, random: np.random.Generator) -> None:

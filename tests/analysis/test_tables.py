@@ -123,18 +123,18 @@ def test_same_measurements_give_the_same_bytes(write, study: Study, evidence: Ev
 
 
 def test_accuracy_needs_a_seed_in_its_path(results: Path, tmp_path: Path) -> None:
-    stray = tmp_path / "first.csv"
-    stray.write_text((results / "eval/baseline/seed-0/first.csv").read_text())
+    stray = tmp_path / "evaluation.csv"
+    stray.write_text((results / "eval/baseline/seed-0/evaluation.csv").read_text())
     with pytest.raises(UserError, match="the seed is not known"):
         read_accuracy([stray])
 
 
 @pytest.mark.parametrize("text", ["", "video,frames\na,1\n", "\x00\x01"])
 def test_a_broken_evaluation_is_one_sentence(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "baseline" / "seed-0" / "first.csv"
+    path = tmp_path / "baseline" / "seed-0" / "evaluation.csv"
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    with pytest.raises(UserError, match=r"first\.csv: "):
+    with pytest.raises(UserError, match=r"evaluation\.csv: "):
         read_accuracy([path])
 
 

@@ -1,6 +1,7 @@
 """The benchmark: one row a video, right units, videos without a result, and bad input."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cotracker_pipeline.data.store import Sequence, write_shard
@@ -15,6 +16,7 @@ from cotracker_pipeline.evaluation.benchmark import (
 from cotracker_pipeline.evaluation.metrics import METRIC_NAMES
 
 HEIGHT, WIDTH, FRAMES, POINTS = 32, 64, 7, 5
+FIRST = {"first": BASELINES["static"]}
 
 
 def sequence(name, seed=0, hidden=False):
@@ -101,7 +103,7 @@ def test_rows(tmp_path, mode):
     two = shard(tmp_path / "two.h5", sequence("c", 3))
     seen = []
     frame = evaluate_shards(
-        BASELINES["static"], [one, two], mode, lambda done, total: seen.append((done, total))
+        {mode: BASELINES["static"]}, [one, two], lambda done, total: seen.append((done, total))
     )
     assert list(frame.columns) == ["video", "frames", "tracks", "query_mode", *METRIC_NAMES, *COUNT_NAMES]
     assert list(frame["video"]) == ["a", "b", "c"]
@@ -122,9 +124,18 @@ def test_rows(tmp_path, mode):
     )
 
 
+def test_query_modes_are_rows(tmp_path):
+    path = shard(tmp_path / "one.h5", sequence("a", 1), sequence("b", 2))
+    both = evaluate_shards(dict.fromkeys(["first", "strided"], BASELINES["static"]), [path])
+    assert list(both["video"]) == ["a", "a", "b", "b"]
+    for mode, rows in both.groupby("query_mode"):
+        alone = evaluate_shards({mode: BASELINES["static"]}, [path])
+        pd.testing.assert_frame_equal(rows.reset_index(drop=True), alone)
+
+
 def test_max_tracks_takes_the_first(tmp_path):
     item = sequence("a")
-    frame = evaluate_shards(BASELINES["static"], [shard(tmp_path / "a.h5", item)], "strided", max_tracks=2)
+    frame = evaluate_shards({"strided": BASELINES["static"]}, [shard(tmp_path / "a.h5", item)], max_tracks=2)
     assert frame["tracks"][0] == 2
     assert frame["queries"][0] == item.visible[:2, ::5].sum()
 
@@ -132,19 +143,19 @@ def test_max_tracks_takes_the_first(tmp_path):
 def test_one_name_is_one_video(tmp_path):
     paths = [shard(tmp_path / f"{name}.h5", sequence("a")) for name in "xy"]
     with pytest.raises(UserError, match=r"y\.h5: sequence 'a' is also in .*x\.h5"):
-        evaluate_shards(BASELINES["static"], paths, "first")
+        evaluate_shards(FIRST, paths)
 
 
 def test_bad_input_is_named(tmp_path):
     path = shard(tmp_path / "a.h5", sequence("a"))
     with pytest.raises(UserError, match="no such file"):
-        evaluate_shards(BASELINES["static"], [tmp_path / "none.h5"], "first")
+        evaluate_shards(FIRST, [tmp_path / "none.h5"])
     with pytest.raises(UserError, match="no video to evaluate"):
-        evaluate_shards(BASELINES["static"], [], "first")
+        evaluate_shards(FIRST, [])
     with pytest.raises(ValueError, match="query_mode is 'last'"):
-        evaluate_shards(BASELINES["static"], [path], "last")
+        evaluate_shards({"last": BASELINES["static"]}, [path])
     with pytest.raises(ValueError, match="max_tracks is 0"):
-        evaluate_shards(BASELINES["static"], [path], "first", max_tracks=0)
+        evaluate_shards(FIRST, [path], max_tracks=0)
     item = sequence("a")
     with pytest.raises(ValueError, match="query_mode is 'last'"):
         evaluate(BASELINES["static"], item, "last")

@@ -9,7 +9,7 @@ from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.models import CoTracker2
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.checkpoints import load_model, load_weights, save_model
-from cotracker_pipeline.models.predictors import Predictor, load_tracker, support_points
+from cotracker_pipeline.models.predictors import Predictor, load_trackers, support_points
 
 SMALL = ModelSize(
     window_len=4,
@@ -28,7 +28,7 @@ def test_joint_prediction(rule, golden):
     case = golden("v2_i_eval_predictor")
     model = rule.fill_(CoTracker2(), case.meta["seed"])
     predictor = Predictor(model, tuple(case.meta["interp_shape"]), support_grid=3, iterations=2)
-    tracks, visibility = predictor(case.video, case["queries"])
+    tracks, visibility = predictor(predictor.encode(case.video), case["queries"])
     count = case.meta["N"]
     assert (tracks - case["joint_coords"][:, :, :count]).abs().max() < 2e-4
     assert (visibility - case["joint_vis"][:, :, :count]).abs().max() < 2e-5
@@ -50,9 +50,9 @@ def checkpoint(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("backward", [False, True])
-def test_tracker_of_a_checkpoint(checkpoint, backward):
-    tracker = load_tracker(checkpoint, Evaluation(support_grid=2), backward=backward)
+@pytest.mark.parametrize("mode", ["first", "strided"])
+def test_tracker_of_a_checkpoint(checkpoint, mode):
+    tracker = load_trackers(checkpoint, Evaluation(support_grid=2))[mode]
     video = np.random.default_rng(0).integers(0, 256, (6, 24, 40, 3), dtype=np.uint8)
     queries = np.array([[0, 3.5, 4.5], [3, 20.25, 10.75]])
     tracks, visible = tracker(video, queries)
@@ -61,6 +61,24 @@ def test_tracker_of_a_checkpoint(checkpoint, backward):
     assert visible.shape == (2, 6)
     assert visible.dtype == bool
     assert np.isfinite(tracks).all()
+
+
+def test_the_trackers_of_a_checkpoint_encode_a_video_once(checkpoint, monkeypatch):
+    trackers = load_trackers(checkpoint, Evaluation(support_grid=2))
+    alone = load_trackers(checkpoint, Evaluation(support_grid=2, query_modes=("strided",)))["strided"]
+    encoded = []
+    plain = CoTracker2.encode
+    monkeypatch.setattr(CoTracker2, "encode", lambda model, video: encoded.append(1) or plain(model, video))
+    video = np.random.default_rng(0).integers(0, 256, (6, 24, 40, 3), dtype=np.uint8)
+    queries = np.array([[0, 3.5, 4.5], [3, 20.25, 10.75]])
+    trackers["first"](video, queries)
+    tracks, _ = trackers["strided"](video, queries)
+    assert len(encoded) == 1
+    np.testing.assert_array_equal(tracks, alone(video, queries)[0])
+    video[0] = 0
+    moved, _ = trackers["strided"](video, queries)
+    assert len(encoded) == 3
+    assert not np.array_equal(tracks, moved)
 
 
 def test_a_checkpoint_comes_back(checkpoint):

@@ -88,7 +88,7 @@ def test_default_study_is_planned_whole(clone: Path) -> None:
     study = Study.model_validate(yaml.safe_load((clone / "config/config.yaml").read_text()))
     trainings = len(study.variants) * len(study.training.seeds)
     assert jobs["train"] == trainings
-    assert jobs["evaluate"] == trainings * len(study.evaluation.query_modes)
+    assert jobs["evaluate"] == trainings
     assert jobs["predict_memory"] == len(study.variants)
     assert jobs["tabulate"] == 2 + len(study.ablations)
     assert {
@@ -199,14 +199,14 @@ def test_a_missing_data_file_is_named(clone: Path) -> None:
 def test_adding_a_variant_reruns_nothing_else(finished: Path) -> None:
     change(finished / TINY, lambda study: study["variants"].update(radius={"recipe": {"corr_radius": 2}}))
     jobs = planned(finished, "--configfile", TINY)
-    assert (jobs["train"], jobs["evaluate"], jobs["predict_memory"]) == (2, 4, 1)
+    assert (jobs["train"], jobs["evaluate"], jobs["predict_memory"]) == (2, 2, 1)
     assert {"render", "warm_up", "evaluate_baseline", "illustrate_clip"}.isdisjoint(jobs)
 
 
 def test_changing_a_variant_reruns_that_variant(finished: Path) -> None:
     change(finished / TINY, lambda study: study["variants"].update({"tracks-8": {"recipe": {"tracks": 4}}}))
     jobs = planned(finished, "--configfile", TINY)
-    assert (jobs["train"], jobs["evaluate"], jobs["predict_memory"]) == (2, 4, 1)
+    assert (jobs["train"], jobs["evaluate"], jobs["predict_memory"]) == (2, 2, 1)
 
 
 def test_adding_a_claim_only_judges_again(finished: Path) -> None:

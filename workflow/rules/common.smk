@@ -104,18 +104,16 @@ def measurements(variants):
 
 def evaluations(variants):
     return [
-        f"{RESULTS}/eval/{variant}/seed-{seed}/{mode}.csv"
+        f"{RESULTS}/eval/{variant}/seed-{seed}/evaluation.csv"
         for variant in variants
         for seed in STUDY.training.seeds
-        for mode in STUDY.evaluation.query_modes
     ]
 
 
 def floors():
     return [
-        f"{RESULTS}/eval/baselines/{baseline}/{mode}.csv"
+        f"{RESULTS}/eval/baselines/{baseline}/evaluation.csv"
         for baseline in STUDY.evaluation.baselines
-        for mode in STUDY.evaluation.query_modes
     ]
 
 
@@ -173,7 +171,6 @@ wildcard_constraints:
     seed=r"\d+",
     variant="|".join(map(re.escape, STUDY.variants)),
     baseline="static|lucas-kanade|dis-flow",
-    mode="first|strided",
     table="|".join(
         map(
             re.escape,

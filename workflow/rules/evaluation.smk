@@ -4,11 +4,11 @@ rule evaluate:
         data=shards("eval"),
         model=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/model.safetensors",
     output:
-        csv=f"{RESULTS}/eval/{{variant}}/seed-{{seed}}/{{mode}}.csv",
+        csv=f"{RESULTS}/eval/{{variant}}/seed-{{seed}}/evaluation.csv",
     log:
-        f"{RESULTS}/logs/evaluate/{{variant}}/seed-{{seed}}/{{mode}}.log",
+        f"{RESULTS}/logs/evaluate/{{variant}}/seed-{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/evaluate/{{variant}}/seed-{{seed}}/{{mode}}.tsv"
+        f"{RESULTS}/benchmarks/evaluate/{{variant}}/seed-{{seed}}.tsv"
     threads: 1
     resources:
         mem_mb=1500,
@@ -16,12 +16,12 @@ rule evaluate:
         gpu=GPUS,
     params:
         study=STUDY_FILE,
-        evaluation=plain(STUDY.evaluation, without=["query_modes", "baselines"]),
+        evaluation=plain(STUDY.evaluation, without=["baselines"]),
     message:
-        "Evaluating {wildcards.variant} with seed {wildcards.seed}, query mode {wildcards.mode}"
+        "Evaluating {wildcards.variant} with seed {wildcards.seed}"
     shell:
         "python -m cotracker_pipeline.evaluate --config {params.study:q}"
-        " --variant {wildcards.variant:q} --checkpoint {input.model:q} --query-mode {wildcards.mode}"
+        " --variant {wildcards.variant:q} --checkpoint {input.model:q}"
         " --data {input.data:q} --output {output.csv:q} > {log:q} 2>&1"
 
 
@@ -30,11 +30,11 @@ rule evaluate_baseline:
         code=modules("evaluate_baseline"),
         data=shards("eval"),
     output:
-        csv=f"{RESULTS}/eval/baselines/{{baseline}}/{{mode}}.csv",
+        csv=f"{RESULTS}/eval/baselines/{{baseline}}/evaluation.csv",
     log:
-        f"{RESULTS}/logs/evaluate_baseline/{{baseline}}/{{mode}}.log",
+        f"{RESULTS}/logs/evaluate_baseline/{{baseline}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/evaluate_baseline/{{baseline}}/{{mode}}.tsv"
+        f"{RESULTS}/benchmarks/evaluate_baseline/{{baseline}}.tsv"
     threads: 1
     resources:
         mem_mb=1500,
@@ -42,9 +42,10 @@ rule evaluate_baseline:
     params:
         study=STUDY_FILE,
         max_tracks=STUDY.evaluation.max_tracks,
+        query_modes=STUDY.evaluation.query_modes,
     message:
-        "Evaluating the floor {wildcards.baseline}, query mode {wildcards.mode}"
+        "Evaluating the floor {wildcards.baseline}"
     shell:
         "python -m cotracker_pipeline.evaluate_baseline --config {params.study:q}"
-        " --baseline {wildcards.baseline} --query-mode {wildcards.mode}"
+        " --baseline {wildcards.baseline}"
         " --data {input.data:q} --output {output.csv:q} > {log:q} 2>&1"

@@ -149,7 +149,7 @@ rule illustrate_clip:
         runtime=20,
     params:
         study=STUDY_FILE,
-        evaluation=plain(STUDY.evaluation, without=["query_modes", "baselines"]),
+        evaluation=plain(STUDY.evaluation, without=["baselines"]),
     message:
         "Drawing a clip of {wildcards.variant}"
     shell:

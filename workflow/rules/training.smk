@@ -8,7 +8,7 @@ rule warm_up:
         f"{RESULTS}/logs/warm_up.log",
     benchmark:
         f"{RESULTS}/benchmarks/warm_up.tsv"
-    threads: STUDY.training.threads
+    threads: lambda wildcards: STUDY.training.warm_up.threads
     resources:
         mem_mb=1500,
         runtime=240,
