@@ -25,8 +25,9 @@ RULE = _load_rule()
 
 @dataclass(frozen=True)
 class GoldenCase:
-    """One golden file: its arrays, its description and the video that belongs to it."""
+    """One golden file: its name, its arrays, its description and the video that belongs to it."""
 
+    name: str
     arrays: dict[str, np.ndarray]
     meta: dict
 
@@ -45,7 +46,7 @@ class GoldenCase:
 def load_case(name: str) -> GoldenCase:
     with np.load(GOLDEN / f"{name}.npz") as file:
         arrays = {key: file[key] for key in file.files}
-    return GoldenCase(arrays, json.loads(str(arrays.pop("meta"))))
+    return GoldenCase(name, arrays, json.loads(str(arrays.pop("meta"))))
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +54,12 @@ def rule() -> ModuleType:
     return RULE
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def golden_folder() -> Path:
+    return GOLDEN
+
+
+@pytest.fixture(scope="session")
 def golden():
     return load_case
 

@@ -21,12 +21,12 @@ def deviation(actual: torch.Tensor, expected: torch.Tensor) -> float:
     return (actual - expected).abs().max().item()
 
 
-def check_forward(case, model) -> None:
+def check_forward(case, model, near) -> None:
     train = case.meta.get("is_train", False)
     with torch.no_grad():
         coords, visibility, windows = model(case.video, case["queries"], case.meta["iters"], is_train=train)
-    assert deviation(coords, case["coords"]) < COORDS
-    assert deviation(visibility, case["vis"]) < VISIBILITY
+    near(case.name, "coordinates (px)", coords, case["coords"], COORDS)
+    near(case.name, "visibility", visibility, case["vis"], VISIBILITY)
     if not train:
         assert windows is None
         return
@@ -34,8 +34,8 @@ def check_forward(case, model) -> None:
     assert torch.equal(mask, case["train_mask"])
     assert f"win{len(window_coords)}_coords" not in case.arrays
     for j, (predictions, visible) in enumerate(zip(window_coords, window_visibility, strict=True)):
-        assert deviation(torch.stack(predictions), case[f"win{j}_coords"]) < COORDS
-        assert deviation(visible, case[f"win{j}_vis"]) < VISIBILITY
+        near(case.name, "coordinates (px)", torch.stack(predictions), case[f"win{j}_coords"], COORDS)
+        near(case.name, "visibility", visible, case[f"win{j}_vis"], VISIBILITY)
 
 
 @pytest.mark.parametrize(
@@ -50,21 +50,21 @@ def check_forward(case, model) -> None:
         "v2_window16",
     ],
 )
-def test_forward(rule, golden, name):
+def test_forward(rule, golden, near, name):
     case = golden(name)
-    check_forward(case, build(rule, case))
+    check_forward(case, build(rule, case), near)
 
 
-def test_forward_radius_2(rule, golden):
+def test_forward_radius_2(rule, golden, near):
     case = golden("v2_r2_multi_window_train")
     model = build(rule, case, corr_radius=2)
     assert model.token_width == 360
-    check_forward(case, model)
+    check_forward(case, model, near)
 
 
-def test_forward_without_track_mask(rule, golden):
+def test_forward_without_track_mask(rule, golden, near):
     case = golden("v2_trackmask_zeroed")
-    check_forward(case, build(rule, case, use_track_mask=False))
+    check_forward(case, build(rule, case, use_track_mask=False), near)
 
 
 def test_state_dict_is_the_published_one(golden_entries):

@@ -33,18 +33,18 @@ def synthetic(golden, rule, unit):
     return case, windows, tracks
 
 
-def test_sequence_loss(synthetic):
+def test_sequence_loss(synthetic, near):
     case, windows, tracks = synthetic
     total = sum(sequence_loss(p, target, valid) for p, target, _, valid, _ in windows) / tracks
-    assert total.item() == pytest.approx(case["seq_loss"].item(), rel=1e-5)
+    near(case.name, "sequence loss", total, case["seq_loss"].reshape(()), 1e-5, relative=True)
     empty = sum(sequence_loss(p, target, torch.zeros_like(valid)) for p, target, _, valid, _ in windows)
     assert empty.item() == case["seq_loss_zero_valid"].item() == 0
 
 
-def test_balanced_cross_entropy(synthetic):
+def test_balanced_cross_entropy(synthetic, near):
     case, windows, tracks = synthetic
     total = sum(balanced_cross_entropy(score, visible, valid) for _, _, visible, valid, score in windows)
-    assert (total / tracks).item() == pytest.approx(case["balanced_ce"].item(), rel=1e-5)
+    near(case.name, "visibility loss", total / tracks, case["balanced_ce"].reshape(()), 1e-5, relative=True)
 
 
 def test_masked_mean_of_nothing_is_zero():
@@ -59,20 +59,20 @@ def test_masked_mean_of_nothing_is_zero():
         ("v2_trackmask_zeroed", {"use_track_mask": False}),
     ],
 )
-def test_published_loss_and_gradients(rule, golden, name, options):
+def test_published_loss_and_gradients(rule, golden, near, name, options):
     case = golden(name)
     model = rule.fill_(CoTracker2(**options), case.meta["seed"])
     _, _, predictions = model(case.video, case["queries"], case.meta["iters"], is_train=True)
     loss = tracking_loss(predictions, case["gt_traj"], case["gt_vis"], case["gt_valid"], "published")
     loss.total.backward()
-    assert loss.total.item() == pytest.approx(case["total_loss"].item(), rel=1e-5)
-    assert loss.coordinate.item() == pytest.approx(case["seq_loss"].item(), rel=1e-5)
-    assert loss.visibility.item() == pytest.approx(case["vis_loss_raw"].item(), rel=1e-5)
+    losses = torch.stack([loss.total, loss.coordinate, loss.visibility])
+    expected = torch.stack([case[key].reshape(()) for key in ("total_loss", "seq_loss", "vis_loss_raw")])
+    near(case.name, "losses", losses, expected, 1e-5, relative=True)
     parameters = dict(model.named_parameters())
     norms = np.array([parameters[key].grad.double().norm().item() for key in case.meta["grad_keys"]])
     expected = case["f64_grad_norms"].numpy()
     relevant = expected > 1e-6 * expected.max()
-    assert np.abs(norms / expected - 1)[relevant].max() < 1e-3
+    near(case.name, "gradient norms", norms[relevant], expected[relevant], 1e-3, relative=True)
     for key in (key for key in case.arrays if key.startswith("f64_grad_slice/")):
         gradient = parameters[key.removeprefix("f64_grad_slice/")].grad.flatten()
         part = gradient[:: max(1, gradient.numel() // 64)][:64].double().numpy()

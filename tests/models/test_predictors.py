@@ -24,21 +24,21 @@ SMALL = ModelSize(
 )
 
 
-def test_joint_prediction(rule, golden):
+def test_joint_prediction(rule, golden, near):
     case = golden("v2_i_eval_predictor")
     model = rule.fill_(CoTracker2(), case.meta["seed"])
     predictor = Predictor(model, tuple(case.meta["interp_shape"]), support_grid=3, iterations=2)
     tracks, visibility = predictor(predictor.encode(case.video), case["queries"])
     count = case.meta["N"]
-    assert (tracks - case["joint_coords"][:, :, :count]).abs().max() < 2e-4
-    assert (visibility - case["joint_vis"][:, :, :count]).abs().max() < 2e-5
+    near(case.name, "joint coordinates (px)", tracks, case["joint_coords"][:, :, :count], 2e-4)
+    near(case.name, "joint visibility", visibility, case["joint_vis"][:, :, :count], 2e-5)
 
 
-def test_support_grids(golden):
+def test_support_grids(golden, near):
     case = golden("v2_i_grids")
     for side, resolution in ((1, (384, 512)), (5, (384, 512)), (6, (64, 96))):
         grid = support_points(side, resolution)[..., 1:]
-        assert (grid.reshape(-1, 2) - case[f"grid_{side}"].reshape(-1, 2)).abs().max() < 1e-4
+        near(case.name, "grids (px)", grid.reshape(-1, 2), case[f"grid_{side}"].reshape(-1, 2), 1e-4)
     assert support_points(0, (384, 512)).shape == (1, 0, 3)
 
 
