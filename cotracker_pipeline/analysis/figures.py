@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from cotracker_pipeline.analysis.evidence import GB, GIB, METRICS, InferencePeak, Prediction
@@ -70,9 +71,7 @@ def trade_off_figure(study: Study, predictions: Mapping[str, Prediction], accura
             elinewidth=0.8,
         )
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter("{x:g}")
-    axes.tick_params(axis="x", which="minor", labelsize=7)
+    _plain_ticks(axes.xaxis)
     axes.set_xlabel(f"peak training memory in GB (1e9 bytes), {true_size(study)}, predicted", fontsize=8)
     axes.set_ylabel(f"{METRICS['average_jaccard']} in points, query first")
     axes.set_title(f"accuracy at {trained_size(study)}", fontsize=8)
@@ -94,6 +93,7 @@ def loss_figure(study: Study, losses: pd.DataFrame) -> Figure:
             linewidth=1.2,
         )
     axes.set_yscale("log")
+    _plain_ticks(axes.yaxis)
     axes.set_xlabel("step")
     axes.set_ylabel(f"training loss (mean over seeds, running mean of {SMOOTHED_ROWS} rows)", fontsize=8)
     axes.set_title(trained_size(study), fontsize=8)
@@ -146,6 +146,13 @@ def _components(predictions: Mapping[str, Prediction]) -> list[str]:
     """Known components first, then whatever else the predictions name."""
     named = dict.fromkeys(part for one in predictions.values() for part in one.breakdown)
     return [part for part in COMPONENTS if part in named] + [part for part in named if part not in COMPONENTS]
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Plain numbers on a logarithmic axis, which may be shorter than a decade."""
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("{x:g}")
+    axis.set_tick_params(which="both", labelsize=7)
 
 
 def _mark_cards(axes: Axes, largest: float) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from explain_snapshot import largest, live_at_peak
 from rows import add_rows, shown
+from stage_times import stage_times
 
 ROOT = Path(__file__).parents[2]
 TINY = "config/test/tiny.yaml"
@@ -89,3 +90,18 @@ def test_the_peak_of_a_snapshot_is_explained():
         (("a.py:7 g", 200), 2),
         (("no line of Python", 300), 1),
     ]
+
+
+def test_stage_times_sum_the_jobs_of_a_rule(tmp_path: Path) -> None:
+    header = "s\tmax_rss\tcpu_time\n"
+    for place, row in {
+        "train/a/seed-0.tsv": "3\t10\t2",
+        "train/b/seed-0.tsv": "5\t40\t4",
+        "warm_up.tsv": "7\t-\t6",
+    }.items():
+        file = tmp_path / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(header + row + "\n")
+    stages = stage_times(tmp_path)
+    assert list(stages.loc["train"]) == [2, 8, 6, 40]
+    assert list(stages.loc["warm_up"])[:3] == [1, 7, 6]
