@@ -9,7 +9,7 @@ the card is full are those that are wholly free given back.
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 
-from cotracker_pipeline.memory.tracker import GRANULE, Event
+from cotracker_pipeline.memory.ledger import GRANULE, Event
 
 MIB = 1 << 20
 SMALL = MIB

@@ -8,9 +8,10 @@ import torch
 from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.memory.assembly import assemble_step, blank_batch
+from cotracker_pipeline.memory.ledger import Peak
 from cotracker_pipeline.memory.reservation import reservation
 from cotracker_pipeline.memory.step import track_inference, track_training_step
-from cotracker_pipeline.memory.tracker import MemoryTracker, Peak
+from cotracker_pipeline.memory.tracker import MemoryTracker
 from cotracker_pipeline.models.build import build_model
 
 #: Bytes beside PyTorch's allocator: the CUDA context and kernels (0.3 to 0.6 GB), and what cuBLAS and cuDNN
@@ -75,7 +76,7 @@ def predict_peak_memory(
         reserved.peak,
         reserved.smallest + allowance_bytes,
         allowance_bytes,
-        tracker.flops.total,
+        tracker.flops,
     )
 
 

@@ -5,7 +5,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from cotracker_pipeline.memory.allocator import CachingAllocator, OutOfMemory
-from cotracker_pipeline.memory.tracker import Event
+from cotracker_pipeline.memory.ledger import Event
 
 #: The smallest limit is found to this part of itself.
 RESOLUTION = 0.001

@@ -49,9 +49,11 @@ def track_training_step(step: TrainingStep) -> MemoryTracker:
     On a real device parameters are updated.
     """
     device = step.batch.video.device.type
-    _fill_optimiser_state(step)
+    execute = _execution(device)
+    with MemoryTracker(device, str, execute):
+        _fill_optimiser_state(step)
     with ModuleTrace(step.model) as trace:
-        tracker = MemoryTracker(device, trace.current, _execution(device))
+        tracker = MemoryTracker(device, trace.current, execute)
         tracker.register(PARAMETERS, [*step.model.parameters(), *step.model.buffers()])
         tracker.register(OPTIMISER, _optimiser_state(step.optimiser))
         tracker.register(BATCH, step.batch)

@@ -4,8 +4,8 @@ from hypothesis import given
 from memory_traces import traces
 
 from cotracker_pipeline.memory.allocator import MIB, CachingAllocator
+from cotracker_pipeline.memory.ledger import Event
 from cotracker_pipeline.memory.reservation import RESOLUTION, reservation, two_steps
-from cotracker_pipeline.memory.tracker import Event
 
 
 def test_a_step_runs_on_less_than_it_would_reserve():
