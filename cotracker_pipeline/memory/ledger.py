@@ -50,7 +50,8 @@ class Ledger:
         live_bytes: allocated and not released.
         by_component: the same by component; zeros included.
         peak: the most so far, as ``note_peak`` saw it.
-        events: everything that happened, in order.
+        events: everything that happened, in order; a block has the number of its first event.
+        flops: floating-point operations.
     """
 
     def __init__(self) -> None:
@@ -58,22 +59,21 @@ class Ledger:
         self.by_component: Counter[str] = Counter()
         self.peak = Peak(0, {}, "", "", "")
         self.events: list[Event] = []
+        self.flops = 0
 
     def allocate(self, size: int, component: str) -> Block:
         """Count ``size`` bytes under ``component``."""
-        events = self.events
-        block = Block(size, component, len(events))
+        block = Block(size, component, len(self.events))
         self.live_bytes += size
         self.by_component[component] += size
-        events.append(Event(block.number, size))
+        self.events.append(Event(block.number, size))
         return block
 
     def release(self, block: Block) -> None:
         """The end of a block."""
-        size = block.bytes
-        self.live_bytes -= size
-        self.by_component[block.component] -= size
-        self.events.append(Event(block.number, -size))
+        self.live_bytes -= block.bytes
+        self.by_component[block.component] -= block.bytes
+        self.events.append(Event(block.number, -block.bytes))
 
     def relabel(self, block: Block, component: str) -> None:
         """Count a live block under another component."""

@@ -24,11 +24,18 @@ def call(operator: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any])
     return result, count_flops(operator, args, kwargs, result)
 
 
-class _StorageDeath(weakref.ref[torch.UntypedStorage]):
-    """A weak reference that knows which storage it was."""
+class TrackedStorage(weakref.ref[torch.UntypedStorage]):
+    """A storage that is counted; dead when it returns None.
 
-    __slots__ = ("key",)
+    Attributes:
+        key: identifies the storage while it lives.
+        ledger, block: where it is counted.
+    """
+
+    __slots__ = ("block", "key", "ledger")
     key: int
+    ledger: Ledger
+    block: Block
 
 
 class MemoryTracker(TorchDispatchMode):
@@ -41,16 +48,21 @@ class MemoryTracker(TorchDispatchMode):
         device: the device type that is counted; scalars kept on the host beside it are not.
         locate: dotted path of the module that computes now.
         execute: how to execute an operator.
+
+    Attributes:
+        ledger: the account.
+        check: called before the next operator, then forgotten.
     """
 
     def __init__(self, device: str, locate: Callable[[], str], execute: Execute = call) -> None:
         super().__init__()
-        self.flops = 0
-        self._ledger = Ledger()
+        self.ledger = Ledger()
+        self.check: Callable[[], None] | None = None
         self._device = device
         self._locate = locate
         self._execute = execute
-        self._blocks: dict[int, tuple[Block, _StorageDeath]] = {}
+        self._storages: dict[int, TrackedStorage] = {}
+        self._hidden = False
         self._phase = ""
         self._phase_component: str | None = None
 
@@ -62,17 +74,22 @@ class MemoryTracker(TorchDispatchMode):
     @property
     def live_bytes(self) -> int:
         """Bytes of all storages that live now."""
-        return self._ledger.live_bytes
+        return self.ledger.live_bytes
 
     @property
     def peak(self) -> Peak:
         """The most live bytes after any operator."""
-        return self._ledger.peak
+        return self.ledger.peak
 
     @property
     def events(self) -> list[Event]:
         """Every allocation and release, in order."""
-        return self._ledger.events
+        return self.ledger.events
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of matrix products, convolutions and attention."""
+        return self.ledger.flops
 
     @contextmanager
     def phase(self, name: str, component: str | None = None) -> Iterator[None]:
@@ -81,15 +98,48 @@ class MemoryTracker(TorchDispatchMode):
         yield
         self._phase, self._phase_component = "", None
 
+    @contextmanager
+    def aside(self, ledger: Ledger) -> Iterator[None]:
+        """Count what is new in another ledger."""
+        usual, self.ledger = self.ledger, ledger
+        try:
+            yield
+        finally:
+            self.ledger = usual
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Execute operators without counting anything."""
+        self._hidden = True
+        try:
+            yield
+        finally:
+            self._hidden = False
+
     def register(self, component: str, tensors: Iterable[Tensor]) -> None:
         """Count the storages of ``tensors`` under ``component``, from now on or instead of another one."""
         for tensor in tensors:
-            storage = tensor.untyped_storage()
-            if storage._cdata in self._blocks:
-                self._ledger.relabel(self._blocks[storage._cdata][0], component)
+            known = self.storage_of(tensor)
+            if known is None:
+                self._add(tensor.untyped_storage(), component)
             else:
-                self._add(storage, component)
+                known.ledger.relabel(known.block, component)
         self._note_peak("register")
+
+    def storage_of(self, tensor: Tensor) -> TrackedStorage | None:
+        """The storage of ``tensor``, None when it is not counted."""
+        return self._storages.get(tensor.untyped_storage()._cdata)
+
+    def adopt(self, tensor: Tensor, block: Block) -> TrackedStorage:
+        """Let a live block of the ledger be the storage of ``tensor``, which is not counted yet."""
+        return self._follow(tensor.untyped_storage(), block)
+
+    def abandon(self, tensor: Tensor) -> TrackedStorage | None:
+        """Count the storage of ``tensor`` as released now."""
+        known = self._storages.pop(tensor.untyped_storage()._cdata, None)
+        if known is not None:
+            known.ledger.release(known.block)
+        return known
 
     def __torch_dispatch__(
         self,
@@ -98,12 +148,17 @@ class MemoryTracker(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        if self._hidden:
+            return func(*args, **(kwargs or {}))
+        if self.check is not None:
+            check, self.check = self.check, None
+            check()
         # reading the shape of a tensor is itself a call that function modes (autocast) would look at
         with torch._C.DisableTorchFunction():
             # some tensors are made unseen, such as constants that are copied from the host
             self._see(args)
             result, flops = self._execute(func, args, kwargs or {})
-            self.flops += flops
+            self.ledger.flops += flops
             self._see((result,))
             self._note_peak(func)
         return result
@@ -113,7 +168,7 @@ class MemoryTracker(TorchDispatchMode):
         for value in values:
             if isinstance(value, Tensor):
                 storage = value.untyped_storage()
-                if storage._cdata not in self._blocks and value.device.type == self._device:
+                if storage._cdata not in self._storages and value.device.type == self._device:
                     self._add(storage, self._phase_component or component_of(self._locate()))
             elif isinstance(value, (tuple, list)) and value and not isinstance(value[0], int):
                 self._see(value)
@@ -121,14 +176,20 @@ class MemoryTracker(TorchDispatchMode):
     def _add(self, storage: torch.UntypedStorage, component: str) -> None:
         size = -(-storage.nbytes() // GRANULE) * GRANULE
         if size:
-            death = _StorageDeath(storage, self._remove)
-            death.key = storage._cdata
-            self._blocks[death.key] = self._ledger.allocate(size, component), death
+            self._follow(storage, self.ledger.allocate(size, component))
 
-    def _remove(self, death: _StorageDeath) -> None:
-        self._ledger.release(self._blocks.pop(death.key)[0])
+    def _follow(self, storage: torch.UntypedStorage, block: Block) -> TrackedStorage:
+        known = TrackedStorage(storage, self._remove)
+        known.key, known.ledger, known.block = storage._cdata, self.ledger, block
+        self._storages[known.key] = known
+        return known
+
+    def _remove(self, known: TrackedStorage) -> None:
+        # one that was abandoned is not there any more
+        if self._storages.pop(known.key, None) is not None:
+            known.ledger.release(known.block)
 
     def _note_peak(self, operation: object) -> None:
-        ledger = self._ledger
+        ledger = self.ledger
         if ledger.live_bytes > ledger.peak.bytes:
             ledger.note_peak(self._phase, self._locate(), str(operation))

@@ -6,7 +6,8 @@ what CUDA's own registration is compiled from.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -68,17 +69,41 @@ class CudaAutocast(TorchFunctionMode):
     another one changes nothing, so all nested ones must ask for the same dtype.
     """
 
-    _depth = 0
-    _casts: dict[int, tuple[Tensor, Tensor]] = {}  # noqa: RUF012  shared by nested modes on purpose
+    _active: "list[CudaAutocast]" = []  # noqa: RUF012  shared by nested modes on purpose
+    _casts: dict[int, tuple[Tensor, Tensor]] = {}  # noqa: RUF012
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype = dtype
 
+    @classmethod
+    def outermost(cls) -> "CudaAutocast | None":
+        """The mode that computes now, None outside of all."""
+        return cls._active[0] if cls._active else None
+
+    @classmethod
+    def casts(cls) -> list[tuple[Tensor, Tensor]]:
+        """The parameters that have been cast, and their casts."""
+        return list(cls._casts.values())
+
+    @classmethod
+    @contextmanager
+    def without_casts(cls) -> Iterator[None]:
+        """Forget all casts inside, and those that were made inside afterwards."""
+        before, cls._casts = cls._casts, {}
+        try:
+            yield
+        finally:
+            cls._casts = before
+
+    def cast(self, parameter: Tensor) -> Tensor:
+        """``parameter`` as an operator of lower precision would get it."""
+        return self._cast(parameter, self.dtype)
+
     def __enter__(self) -> "CudaAutocast":
-        if CudaAutocast._depth == 0:
+        if not self._active:
             super().__enter__()
-        CudaAutocast._depth += 1
+        self._active.append(self)
         return self
 
     def __exit__(
@@ -87,9 +112,9 @@ class CudaAutocast(TorchFunctionMode):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        CudaAutocast._depth -= 1
-        if CudaAutocast._depth == 0:
-            CudaAutocast._casts.clear()
+        self._active.pop()
+        if not self._active:
+            self._casts.clear()
             super().__exit__(kind, error, trace)
 
     def __torch_function__(

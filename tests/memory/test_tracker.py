@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from cotracker_pipeline.memory.ledger import Ledger
 from cotracker_pipeline.memory.meta_kernels import MetaKernels
 from cotracker_pipeline.memory.modules import ModuleTrace
 from cotracker_pipeline.memory.tracker import MemoryTracker
@@ -135,3 +136,24 @@ def test_remembered_kernels_in_place_return_what_they_change():
             assert x.unsqueeze_(0).shape[0] == 1
     assert x.shape == (1, 1, 3)
     assert len(tracker.events) == 1
+
+
+def test_aside_counts_what_is_new_and_its_end(device):
+    other = Ledger()
+    with track(device) as tracker:
+        x = torch.zeros(KIB, device=device)
+        with tracker.aside(other):
+            y = x + 1
+        assert (tracker.live_bytes, other.live_bytes) == (4 * KIB, 4 * KIB)
+        del y
+    assert (tracker.live_bytes, other.live_bytes) == (4 * KIB, 0)
+    assert len(tracker.events) == 1
+
+
+def test_an_abandoned_storage_ends_once(device):
+    with track(device) as tracker:
+        x = torch.zeros(KIB, device=device)
+        tracker.abandon(x)
+        assert tracker.live_bytes == 0
+        del x
+    assert [event.bytes for event in tracker.events] == [4096, -4096]
