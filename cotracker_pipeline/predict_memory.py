@@ -1,6 +1,7 @@
 """Predict the memory of one variant at the true size: one training step, and inference. Needs no GPU."""
 
 import argparse
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import Clip, Memory, Recipe, Variant, load_study
 from cotracker_pipeline.files import write_text
-from cotracker_pipeline.memory import predict_inference_peak, predict_peak_memory
 
 #: Tracks of the largest inference: a dense grid, where the correlation and not the encoder has the peak.
 DENSE_TRACKS = 6144
@@ -17,6 +17,8 @@ DENSE_TRACKS = 6144
 def main() -> None:
     """Command line."""
     arguments = _parser().parse_args()
+    # nearly all that is made from here on, imports included, lasts as long as the process
+    gc.disable()
     study = load_study(arguments.config)
     report = memory_report(study.variant(arguments.variant), study.memory)
     write_text(arguments.output, json.dumps(report, indent=2) + "\n")
@@ -24,6 +26,9 @@ def main() -> None:
 
 def memory_report(variant: Variant, memory: Memory) -> dict[str, Any]:
     """What the step writes; bytes throughout."""
+    # torch takes more than a second: mistakes in the study are told before
+    from cotracker_pipeline.memory import predict_peak_memory
+
     name, recipe, strategy = variant
     prediction = predict_peak_memory(recipe, strategy, memory.clip, memory.model)
     inference = [_inference(variant, memory, *case) for case in inference_cases(recipe, memory.clip)]
@@ -56,6 +61,8 @@ def inference_cases(recipe: Recipe, clip: Clip) -> list[tuple[int, int]]:
 
 
 def _inference(variant: Variant, memory: Memory, frames: int, tracks: int) -> dict[str, int]:
+    from cotracker_pipeline.memory import predict_inference_peak
+
     peak = predict_inference_peak(
         variant.recipe.model_copy(update={"tracks": tracks}),
         variant.strategy,

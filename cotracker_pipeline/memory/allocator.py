@@ -4,12 +4,15 @@ Requests up to 1 MiB come from a pool of 2 MiB segments, larger ones from a pool
 requests below 10 MiB) or of the request rounded up to 2 MiB. The smallest free block that is large enough is
 taken and split; freed blocks merge with free neighbours in their segment. Segments stay reserved; only when
 the card is full are those that are wholly free given back.
+
+The state is nothing but numbers, so that it is quick to copy.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
+from math import inf
 
-from cotracker_pipeline.memory.tracker import GRANULE, Event
+from cotracker_pipeline.memory.ledger import GRANULE
 
 MIB = 1 << 20
 SMALL = MIB
@@ -18,139 +21,207 @@ MEDIUM = 10 * MIB
 MEDIUM_SEGMENT = 20 * MIB
 LARGE_STEP = 2 * MIB
 
+#: More than any card has.
+UNLIMITED = 1 << 62
+
+#: Between segments, so that blocks of two segments are never neighbours.
+_GAP = 512
+
 
 class OutOfMemory(Exception):
     """The request does not fit below the limit."""
 
 
-class _Block:
-    """A part of a segment, linked to its neighbours in the segment."""
-
-    __slots__ = ("address", "after", "before", "free", "pool", "size")
-
-    def __init__(self, address: int, size: int, pool: "_Pool") -> None:
-        self.address = address
-        self.size = size
-        self.pool = pool
-        self.free = False
-        self.before: _Block | None = None
-        self.after: _Block | None = None
-
-
 class _Pool:
-    """Free blocks, smallest first; blocks of one size by address."""
+    """The free blocks of one pool.
+
+    Args:
+        smallest_rest: what is left of a block is split off if it has this many bytes.
+    """
 
     def __init__(self, smallest_rest: int) -> None:
-        self.smallest_rest = smallest_rest
-        self._order: list[tuple[int, int]] = []
-        self._blocks: dict[int, _Block] = {}
+        self._smallest_rest = smallest_rest
+        self._segments: dict[int, int] = {}
+        self._sizes_by_start: dict[int, int] = {}
+        self._starts_by_end: dict[int, int] = {}
+        # by size, in the order of their addresses; an empty list stays until a search comes by
+        self._starts_by_size: dict[int, list[int]] = {}
+        self._sizes: list[int] = []
 
-    def put(self, block: _Block) -> None:
-        block.free = True
-        insort(self._order, (block.size, block.address))
-        self._blocks[block.address] = block
+    def copy(self) -> "_Pool":
+        """The same state, independent of this one."""
+        other = _Pool(self._smallest_rest)
+        other._segments = self._segments.copy()
+        other._sizes_by_start = self._sizes_by_start.copy()
+        other._starts_by_end = self._starts_by_end.copy()
+        other._starts_by_size = {size: starts.copy() for size, starts in self._starts_by_size.items()}
+        other._sizes = self._sizes.copy()
+        return other
 
-    def remove(self, block: _Block) -> None:
-        block.free = False
-        del self._order[bisect_left(self._order, (block.size, block.address))]
-        del self._blocks[block.address]
+    def take(self, request: int) -> tuple[int, int] | None:
+        """Start and size of a block for a request: the best fit, None when no block is large enough."""
+        size = request
+        starts = self._starts_by_size.get(request)
+        if not starts:
+            size = self._next_size(request)
+            if not size:
+                return None
+            starts = self._starts_by_size[size]
+        start = starts.pop(0)
+        del self._sizes_by_start[start], self._starts_by_end[start + size]
+        return start, request if size == request else self._cut(start, size, request)
 
-    def take(self, size: int) -> _Block | None:
-        """The best fit, None when no block is large enough."""
-        place = bisect_left(self._order, (size, 0))
-        if place == len(self._order):
-            return None
-        block = self._blocks.pop(self._order.pop(place)[1])
-        block.free = False
-        return block
+    def take_from_new(self, start: int, size: int, request: int) -> tuple[int, int]:
+        """The same from a new segment."""
+        self._segments[start] = size
+        return start, self._cut(start, size, request)
 
-    def whole_segments(self) -> list[_Block]:
-        return [block for block in self._blocks.values() if block.before is None and block.after is None]
+    def give(self, start: int, size: int) -> None:
+        """Free a block, which merges with its free neighbours."""
+        end = start + size
+        following = self._sizes_by_start.pop(end, None)
+        if following is not None:
+            self._forget(end, following)
+            size += following
+        before = self._starts_by_end.pop(start, None)
+        if before is not None:
+            self._forget(before, start - before)
+            size += start - before
+            start = before
+        self._put(start, size)
+
+    def drop_free_segments(self) -> int:
+        """Remove all segments that are wholly free; their bytes."""
+        whole = [
+            (start, size) for start, size in self._segments.items() if self._sizes_by_start.get(start) == size
+        ]
+        for start, size in whole:
+            del self._segments[start], self._sizes_by_start[start], self._starts_by_end[start + size]
+            self._forget(start, size)
+        return sum(size for _, size in whole)
+
+    def _cut(self, start: int, size: int, request: int) -> int:
+        """Bytes that a request gets of a block; the rest is free."""
+        if size - request < self._smallest_rest:
+            return size
+        self._put(start + request, size - request)
+        return request
+
+    def _put(self, start: int, size: int) -> None:
+        self._sizes_by_start[start] = size
+        self._starts_by_end[start + size] = start
+        starts = self._starts_by_size.get(size)
+        if starts is None:
+            self._starts_by_size[size] = [start]
+            insort(self._sizes, size)
+        else:
+            insort(starts, start)
+
+    def _forget(self, start: int, size: int) -> None:
+        starts = self._starts_by_size[size]
+        del starts[bisect_left(starts, start)]
+
+    def _next_size(self, request: int) -> int:
+        """The smallest size from ``request`` on of which there are blocks, 0 when there is none."""
+        sizes = self._sizes
+        place = bisect_left(sizes, request)
+        while place < len(sizes):
+            if self._starts_by_size[sizes[place]]:
+                return sizes[place]
+            del self._starts_by_size[sizes.pop(place)]
+        return 0
 
 
 class CachingAllocator:
     """The state of the allocator.
 
     Args:
-        limit: bytes that may be reserved; no limit when None.
+        limit: bytes that may be reserved.
 
-    ``allocated`` counts whole blocks, as ``torch.cuda.memory_allocated`` does: rests that are too small to be
-    split off are part of them.
+    Attributes:
+        limit: may be changed to any other between ``peak_reserved`` and ``refused`` without another state
+            having come about.
+        allocated, peak_allocated: bytes of whole blocks, as ``torch.cuda.memory_allocated`` counts: rests
+            that are too small to be split off are part of them.
+        reserved, peak_reserved: bytes of segments.
+        refused: the least that would have been reserved if the limit had not been there.
     """
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(self, limit: int = UNLIMITED) -> None:
         self.limit = limit
         self.allocated = self.peak_allocated = 0
         self.reserved = self.peak_reserved = 0
+        self.refused = inf
         self._small = _Pool(smallest_rest=GRANULE)
         self._large = _Pool(smallest_rest=SMALL + 1)
-        self._live: dict[int, _Block] = {}
-        self._next_address = 1
+        self._live: dict[int, tuple[int, int]] = {}
+        self._next_start = 0
+
+    def copy(self) -> "CachingAllocator":
+        """The same state, independent of this one."""
+        other = CachingAllocator(self.limit)
+        other.allocated, other.peak_allocated = self.allocated, self.peak_allocated
+        other.reserved, other.peak_reserved = self.reserved, self.peak_reserved
+        other.refused = self.refused
+        other._small, other._large = self._small.copy(), self._large.copy()
+        other._live = self._live.copy()
+        other._next_start = self._next_start
+        return other
 
     def allocate(self, name: int, size: int) -> None:
         """Reserve a block of ``size`` bytes (a multiple of 512). Raises ``OutOfMemory``."""
         pool = self._small if size <= SMALL else self._large
-        block = pool.take(size) or self._new_segment(size, pool)
-        if block.size - size >= pool.smallest_rest:
-            self._split(block, size)
+        block = pool.take(size)
+        if block is None:
+            block = self._take_from_new_segment(size, pool)
         self._live[name] = block
-        self.allocated += block.size
-        self.peak_allocated = max(self.peak_allocated, self.allocated)
+        self.allocated += block[1]
+        if self.allocated > self.peak_allocated:
+            self.peak_allocated = self.allocated
 
     def release(self, name: int) -> None:
         """Free the block that ``allocate`` made under ``name``."""
-        block = self._live.pop(name)
-        self.allocated -= block.size
-        after = block.after
-        if after is not None and after.free:
-            block.pool.remove(after)
-            _merge(block, after)
-        before = block.before
-        if before is not None and before.free:
-            block.pool.remove(before)
-            _merge(before, block)
-            block = before
-        block.pool.put(block)
+        start, size = self._live.pop(name)
+        self.allocated -= size
+        # small blocks come from small segments, as no rest of a large one is so small
+        pool = self._small if size <= SMALL else self._large
+        pool.give(start, size)
 
-    def replay(self, events: Iterable[Event]) -> "CachingAllocator":
-        """Apply a trace; returns itself. Raises ``OutOfMemory``."""
+    def replay(self, events: Iterable[tuple[int, int]]) -> "CachingAllocator":
+        """Apply a trace of names and bytes; returns itself. Raises ``OutOfMemory``."""
+        allocate, release = self.allocate, self.release
         for name, size in events:
             if size > 0:
-                self.allocate(name, size)
+                allocate(name, size)
             else:
-                self.release(name)
+                release(name)
         return self
 
     def live_blocks(self) -> list[tuple[int, int]]:
         """(address, size) of every block in use."""
-        return [(block.address, block.size) for block in self._live.values()]
+        return list(self._live.values())
 
     def release_cached(self) -> None:
         """Give back all segments that are wholly free."""
-        for pool in (self._small, self._large):
-            for block in pool.whole_segments():
-                pool.remove(block)
-                self.reserved -= block.size
+        self.reserved -= self._small.drop_free_segments() + self._large.drop_free_segments()
 
-    def _new_segment(self, request: int, pool: _Pool) -> _Block:
+    def _take_from_new_segment(self, request: int, pool: _Pool) -> tuple[int, int]:
         size = segment_size(request)
-        if self.limit is not None and self.reserved + size > self.limit:
+        if not self._fits(size):
             self.release_cached()
-            if self.reserved + size > self.limit:
+            if not self._fits(size):
                 raise OutOfMemory
         self.reserved += size
         self.peak_reserved = max(self.peak_reserved, self.reserved)
-        block = _Block(self._next_address, size, pool)
-        self._next_address += size
-        return block
+        start = self._next_start
+        self._next_start += size + _GAP
+        return pool.take_from_new(start, size, request)
 
-    def _split(self, block: _Block, size: int) -> None:
-        rest = _Block(block.address + size, block.size - size, block.pool)
-        rest.before, rest.after = block, block.after
-        if rest.after is not None:
-            rest.after.before = rest
-        block.after, block.size = rest, size
-        block.pool.put(rest)
+    def _fits(self, size: int) -> bool:
+        if self.reserved + size <= self.limit:
+            return True
+        self.refused = min(self.refused, self.reserved + size)
+        return False
 
 
 def segment_size(request: int) -> int:
@@ -160,10 +231,3 @@ def segment_size(request: int) -> int:
     if request < MEDIUM:
         return MEDIUM_SEGMENT
     return -(-request // LARGE_STEP) * LARGE_STEP
-
-
-def _merge(block: _Block, following: _Block) -> None:
-    block.size += following.size
-    block.after = following.after
-    if following.after is not None:
-        following.after.before = block

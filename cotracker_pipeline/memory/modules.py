@@ -1,6 +1,8 @@
 """Which module of a model is computing, in the forward and in the backward pass."""
 
 from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -51,12 +53,25 @@ class ModuleTrace:
         interval = bisect_right(self._first_nodes, node._sequence_nr()) - 1
         return self._makers[interval] if interval >= 0 else ""
 
-    def _beginning(self, path: str) -> Any:
-        def hook(_module: nn.Module, _args: Any) -> None:
-            self._running.append(path)
+    @contextmanager
+    def inside(self, path: str) -> Iterator[None]:
+        """Say that the module at ``path`` computes, as its hooks do."""
+        self._begin(path)
+        try:
+            yield
+        finally:
+            self._running.pop()
             self._note()
 
+    def _beginning(self, path: str) -> Any:
+        def hook(_module: nn.Module, _args: Any) -> None:
+            self._begin(path)
+
         return hook
+
+    def _begin(self, path: str) -> None:
+        self._running.append(path)
+        self._note()
 
     def _end(self, _module: nn.Module, _args: Any, _output: Any) -> None:
         self._running.pop()

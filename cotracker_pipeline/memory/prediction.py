@@ -1,6 +1,8 @@
 """The peak memory of a training step and of inference, predicted on meta tensors: no GPU, no allocation."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -8,9 +10,10 @@ import torch
 from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.memory.assembly import assemble_step, blank_batch
+from cotracker_pipeline.memory.ledger import Peak
 from cotracker_pipeline.memory.reservation import reservation
-from cotracker_pipeline.memory.step import track_inference, track_training_step
-from cotracker_pipeline.memory.tracker import MemoryTracker, Peak
+from cotracker_pipeline.memory.step import let_go, track_inference, track_training_step
+from cotracker_pipeline.memory.tracker import MemoryTracker
 from cotracker_pipeline.models.build import build_model
 
 #: Bytes beside PyTorch's allocator: the CUDA context and kernels (0.3 to 0.6 GB), and what cuBLAS and cuDNN
@@ -67,15 +70,24 @@ def predict_peak_memory(
     Raises:
         UserError: when the model cannot process such a clip.
     """
-    tracker = _track(lambda: track_training_step(assemble_step(recipe, strategy, clip, model, "meta")), clip)
-    reserved = reservation(tracker.events)
+
+    def track() -> MemoryTracker:
+        step = assemble_step(recipe, strategy, clip, model, "meta")
+        tracker = track_training_step(step)
+        # here, because it is not certain when Python would do it
+        let_go(step, tracker)
+        return tracker
+
+    with _collector_paused():
+        tracker = _track(track, clip)
+        reserved = reservation(tracker.events)
     return Prediction(
         tracker.peak,
         reserved.peak_blocks,
         reserved.peak,
         reserved.smallest + allowance_bytes,
         allowance_bytes,
-        tracker.flops.total,
+        tracker.flops,
     )
 
 
@@ -100,7 +112,8 @@ def predict_inference_peak(
         batch = blank_batch(clip, recipe.tracks, "meta")
         return track_inference(network, batch.video, batch.queries, iterations)
 
-    return _track(track, clip).peak.bytes
+    with _collector_paused():
+        return _track(track, clip).peak.bytes
 
 
 def _track(run: Callable[[], MemoryTracker], clip: Clip) -> MemoryTracker:
@@ -113,3 +126,15 @@ def _track(run: Callable[[], MemoryTracker], clip: Clip) -> MemoryTracker:
             f"a clip of {clip.frames} frames of {clip.height}x{clip.width} cannot be processed by this model "
             f"({reason}); choose a larger clip or a smaller model"
         ) from error
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the garbage collector, which takes long to find next to nothing among so many live objects."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from cotracker_pipeline.memory.allocator import CachingAllocator, OutOfMemory
-from cotracker_pipeline.memory.tracker import Event
+from cotracker_pipeline.memory.allocator import UNLIMITED, CachingAllocator, OutOfMemory
+from cotracker_pipeline.memory.ledger import Event
 
 #: The smallest limit is found to this part of itself.
 RESOLUTION = 0.001
+
+#: Parts of a trace after which the state of the allocator is kept.
+_PARTS = 16
 
 
 class Reservation(NamedTuple):
@@ -29,33 +32,53 @@ class Reservation(NamedTuple):
 
 def reservation(events: Sequence[Event]) -> Reservation:
     """Replay the ``events`` of a step, twice in a row: the second one meets the fragments of the first."""
-    events = two_steps(events)
-    free_run = CachingAllocator().replay(events)
-    fails = max(accumulate(event.bytes for event in events), default=0) - 1
+    trace = two_steps(events)
+    replays = Replays(trace)
+    free_run = replays.below(UNLIMITED)
+    fails = max(accumulate(size for _, size in trace), default=0) - 1
     runs = free_run.peak_reserved
     while runs - fails > max(1, RESOLUTION * runs):
         middle = (fails + runs) // 2
-        smaller = _reserved_below(middle, events)
-        if smaller is None:
+        try:
+            runs = replays.below(middle).peak_reserved
+        except OutOfMemory:
             fails = middle
-        else:
-            runs = smaller
     return Reservation(free_run.peak_allocated, free_run.peak_reserved, runs)
 
 
-def two_steps(events: Sequence[Event]) -> list[Event]:
-    """The events of a step and of a second one; what outlives a step is allocated once, before the first."""
-    lasting = {event.block for event in events if event.bytes > 0}
-    lasting -= {event.block for event in events if event.bytes < 0}
-    before = [event for event in events if event.block in lasting]
-    step = [event for event in events if event.block not in lasting]
-    shift = 1 + max((event.block for event in events), default=0)
-    return [*before, *step, *(Event(event.block + shift, event.bytes) for event in step)]
+def two_steps(events: Sequence[Event]) -> list[tuple[int, int]]:
+    """The events of a step and of a second one, as pairs of block and bytes; what outlives a step is
+    allocated once, before the first.
+    """
+    lasting = {block for block, size in events if size > 0} - {block for block, size in events if size < 0}
+    before = [(block, size) for block, size in events if block in lasting]
+    step = [(block, size) for block, size in events if block not in lasting]
+    shift = 1 + max((block for block, _ in events), default=0)
+    return [*before, *step, *[(block + shift, size) for block, size in step]]
 
 
-def _reserved_below(limit: int, events: Sequence[Event]) -> int | None:
-    """Bytes reserved at most when ``limit`` may be; None when that is too little."""
-    try:
-        return CachingAllocator(limit).replay(events).peak_reserved
-    except OutOfMemory:
-        return None
+class Replays:
+    """A trace, replayed below several limits without repeating what they have in common.
+
+    A limit acts only where it is compared with what would be reserved. As long as all comparisons turn out
+    the same, so do the states of the allocator: a replay begins at the last state of earlier ones for which
+    they do.
+    """
+
+    def __init__(self, trace: Sequence[tuple[int, int]]) -> None:
+        self._trace = trace
+        self._part = 1 + len(trace) // _PARTS
+        self._states = [(0, CachingAllocator())]
+
+    def below(self, limit: int) -> CachingAllocator:
+        """The final state below ``limit``. Raises ``OutOfMemory``."""
+        done, state = max(
+            ((done, state) for done, state in self._states if state.peak_reserved <= limit < state.refused),
+            key=lambda known: known[0],
+        )
+        allocator = state.copy()
+        allocator.limit = limit
+        for start in range(done, len(self._trace), self._part):
+            allocator.replay(self._trace[start : start + self._part])
+            self._states.append((start + self._part, allocator.copy()))
+        return allocator

@@ -16,7 +16,7 @@ def signature(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Hashable:
 
 def _describe(value: Any) -> Hashable:
     if isinstance(value, Tensor):
-        return value.shape, value.stride(), value.dtype, value.device.type
+        return value.shape, value.stride(), value.dtype, value.is_meta
     if isinstance(value, (list, tuple)):
         return tuple([_describe(item) for item in value])
     # 1, 1.0 and True are equal but give results of different dtypes

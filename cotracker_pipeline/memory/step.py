@@ -1,6 +1,7 @@
 """One training step, as the training does it, under the memory tracker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Hashable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,11 @@ from torch.optim import Optimizer
 from cotracker_pipeline.memory.components import BATCH, GRADIENTS, OPTIMISER, PARAMETERS
 from cotracker_pipeline.memory.meta_kernels import MetaKernels
 from cotracker_pipeline.memory.modules import ModuleTrace
+from cotracker_pipeline.memory.repetition import MustRun, Repetition
 from cotracker_pipeline.memory.tracker import Execute, MemoryTracker, call
+
+#: Shared by all steps: what an operator does on meta never changes.
+_META_KERNELS = MetaKernels()
 
 
 class Batch(NamedTuple):
@@ -49,21 +54,22 @@ def track_training_step(step: TrainingStep) -> MemoryTracker:
     On a real device parameters are updated.
     """
     device = step.batch.video.device.type
-    _fill_optimiser_state(step)
-    with ModuleTrace(step.model) as trace:
-        tracker = MemoryTracker(device, trace.current, _execution(device))
-        tracker.register(PARAMETERS, [*step.model.parameters(), *step.model.buffers()])
-        tracker.register(OPTIMISER, _optimiser_state(step.optimiser))
-        tracker.register(BATCH, step.batch)
-        hooks = [
-            parameter.register_post_accumulate_grad_hook(_gradient_label(tracker))
-            for parameter in step.model.parameters()
-        ]
-        with tracker:
-            _run(step, tracker)
-    for hook in hooks:
-        hook.remove()
-    return tracker
+    execute = _execution(device)
+    with MemoryTracker(device, str, execute):
+        _fill_optimiser_state(step)
+    excluded: set[Hashable] = set()
+    while True:
+        try:
+            return _track(step, execute, excluded)
+        except MustRun as reason:
+            excluded.add(reason.part)
+            step.model.zero_grad(set_to_none=True)
+
+
+def let_go(step: TrainingStep, tracker: MemoryTracker) -> None:
+    """Count the optimiser's state and the batch as released, as they are when ``step`` is dropped."""
+    for tensor in [*_optimiser_state(step.optimiser), *reversed(step.batch)]:
+        tracker.abandon(tensor)
 
 
 def track_inference(model: nn.Module, video: Tensor, queries: Tensor, iterations: int) -> MemoryTracker:
@@ -80,16 +86,33 @@ def track_inference(model: nn.Module, video: Tensor, queries: Tensor, iterations
         tracker = MemoryTracker(device, trace.current, _execution(device))
         tracker.register(PARAMETERS, [*model.parameters(), *model.buffers()])
         tracker.register(BATCH, [video, queries])
-        with torch.no_grad(), tracker, tracker.phase("forward"):
+        repetition = _repetition(model, tracker, trace, device)
+        with torch.no_grad(), tracker, repetition, tracker.phase("forward"):
             model(video, queries, iterations)
     return tracker
 
 
-def _run(step: TrainingStep, tracker: MemoryTracker) -> None:
-    with tracker.phase("forward"):
-        loss = step.loss(step.model, step.batch)
-    with tracker.phase("backward"), torch.autograd.set_multithreading_enabled(False):
-        loss.backward()
+def _track(step: TrainingStep, execute: Execute, excluded: Collection[Hashable]) -> MemoryTracker:
+    device = step.batch.video.device.type
+    with ModuleTrace(step.model) as trace, ExitStack() as hooks:
+        tracker = MemoryTracker(device, trace.current, execute)
+        tracker.register(PARAMETERS, [*step.model.parameters(), *step.model.buffers()])
+        tracker.register(OPTIMISER, _optimiser_state(step.optimiser))
+        tracker.register(BATCH, step.batch)
+        for parameter in step.model.parameters():
+            hook = parameter.register_post_accumulate_grad_hook(_gradient_label(tracker))
+            hooks.callback(hook.remove)
+        with tracker:
+            _run(step, tracker, _repetition(step.model, tracker, trace, device, excluded))
+    return tracker
+
+
+def _run(step: TrainingStep, tracker: MemoryTracker, repetition: AbstractContextManager[object]) -> None:
+    with repetition:
+        with tracker.phase("forward"):
+            loss = step.loss(step.model, step.batch)
+        with tracker.phase("backward"), torch.autograd.set_multithreading_enabled(False):
+            loss.backward()
     with tracker.phase("clip", OPTIMISER):
         nn.utils.clip_grad_norm_(step.model.parameters(), step.largest_norm)
     with tracker.phase("optimiser", OPTIMISER):
@@ -97,8 +120,18 @@ def _run(step: TrainingStep, tracker: MemoryTracker) -> None:
         step.optimiser.zero_grad(set_to_none=True)
 
 
+def _repetition(
+    model: nn.Module,
+    tracker: MemoryTracker,
+    trace: ModuleTrace,
+    device: str,
+    excluded: Collection[Hashable] = (),
+) -> AbstractContextManager[object]:
+    return Repetition(model, tracker, trace, excluded) if device == "meta" else nullcontext()
+
+
 def _execution(device: str) -> Execute:
-    return MetaKernels() if device == "meta" else call
+    return _META_KERNELS if device == "meta" else call
 
 
 def _fill_optimiser_state(step: TrainingStep) -> None:

@@ -1,10 +1,9 @@
 """Live bytes of a computation: real tensors on any device, or meta tensors that take no memory at all."""
 
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,54 +11,31 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cotracker_pipeline.memory.components import component_of
-from cotracker_pipeline.memory.flops import FlopCount
+from cotracker_pipeline.memory.flops import count_flops
+from cotracker_pipeline.memory.ledger import GRANULE, Block, Event, Ledger, Peak
 
-#: The CUDA caching allocator hands out multiples of this many bytes.
-GRANULE = 512
-
-Execute = Callable[[OpOverload, tuple[Any, ...], Mapping[str, Any]], Any]
-
-
-class Event(NamedTuple):
-    """One allocation (bytes > 0) or the end of it (bytes < 0); ``block`` names the allocation."""
-
-    block: int
-    bytes: int
+#: Calls an operator: its result, and its floating-point operations.
+Execute = Callable[[OpOverload, tuple[Any, ...], Mapping[str, Any]], tuple[Any, int]]
 
 
-class Peak(NamedTuple):
-    """The moment of most live bytes.
+def call(operator: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, int]:
+    """Execute an operator as it is."""
+    result = operator(*args, **kwargs)
+    return result, count_flops(operator, args, kwargs, result)
+
+
+class TrackedStorage(weakref.ref[torch.UntypedStorage]):
+    """A storage that is counted; dead when it returns None.
 
     Attributes:
-        bytes: all live bytes.
-        breakdown: component to bytes; sums to ``bytes``.
-        phase: forward, backward, clip or optimiser.
-        module: dotted path of the module that computed, empty outside of the model's parts.
-        operation: name of the operator.
+        key: identifies the storage while it lives.
+        ledger, block: where it is counted.
     """
 
-    bytes: int
-    breakdown: dict[str, int]
-    phase: str
-    module: str
-    operation: str
-
-
-class _Storage:
-    """What is known of one live storage."""
-
-    __slots__ = ("bytes", "component", "number", "reference")
-
-    def __init__(self, size: int, component: str, number: int) -> None:
-        self.bytes = size
-        self.component = component
-        self.number = number
-        self.reference: Any = None
-
-
-def call(operator: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Execute an operator as it is."""
-    return operator(*args, **kwargs)
+    __slots__ = ("block", "key", "ledger")
+    key: int
+    ledger: Ledger
+    block: Block
 
 
 class MemoryTracker(TorchDispatchMode):
@@ -72,21 +48,48 @@ class MemoryTracker(TorchDispatchMode):
         device: the device type that is counted; scalars kept on the host beside it are not.
         locate: dotted path of the module that computes now.
         execute: how to execute an operator.
+
+    Attributes:
+        ledger: the account.
+        check: called before the next operator, then forgotten.
     """
 
     def __init__(self, device: str, locate: Callable[[], str], execute: Execute = call) -> None:
         super().__init__()
-        self.live_bytes = 0
-        self.peak = Peak(0, {}, "", "", "")
-        self.events: list[Event] = []
-        self.flops = FlopCount()
+        self.ledger = Ledger()
+        self.check: Callable[[], None] | None = None
         self._device = device
         self._locate = locate
         self._execute = execute
-        self._storages: dict[int, _Storage] = {}
-        self._by_component: Counter[str] = Counter()
+        self._storages: dict[int, TrackedStorage] = {}
+        self._hidden = False
         self._phase = ""
         self._phase_component: str | None = None
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # nothing is compiled here, and the guard against it takes longer than many an operator
+        return False
+
+    @property
+    def live_bytes(self) -> int:
+        """Bytes of all storages that live now."""
+        return self.ledger.live_bytes
+
+    @property
+    def peak(self) -> Peak:
+        """The most live bytes after any operator."""
+        return self.ledger.peak
+
+    @property
+    def events(self) -> list[Event]:
+        """Every allocation and release, in order."""
+        return self.ledger.events
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of matrix products, convolutions and attention."""
+        return self.ledger.flops
 
     @contextmanager
     def phase(self, name: str, component: str | None = None) -> Iterator[None]:
@@ -95,17 +98,48 @@ class MemoryTracker(TorchDispatchMode):
         yield
         self._phase, self._phase_component = "", None
 
+    @contextmanager
+    def aside(self, ledger: Ledger) -> Iterator[None]:
+        """Count what is new in another ledger."""
+        usual, self.ledger = self.ledger, ledger
+        try:
+            yield
+        finally:
+            self.ledger = usual
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Execute operators without counting anything."""
+        self._hidden = True
+        try:
+            yield
+        finally:
+            self._hidden = False
+
     def register(self, component: str, tensors: Iterable[Tensor]) -> None:
         """Count the storages of ``tensors`` under ``component``, from now on or instead of another one."""
         for tensor in tensors:
-            known = self._storages.get(tensor.untyped_storage()._cdata)
+            known = self.storage_of(tensor)
             if known is None:
                 self._add(tensor.untyped_storage(), component)
             else:
-                self._by_component[known.component] -= known.bytes
-                self._by_component[component] += known.bytes
-                known.component = component
+                known.ledger.relabel(known.block, component)
         self._note_peak("register")
+
+    def storage_of(self, tensor: Tensor) -> TrackedStorage | None:
+        """The storage of ``tensor``, None when it is not counted."""
+        return self._storages.get(tensor.untyped_storage()._cdata)
+
+    def adopt(self, tensor: Tensor, block: Block) -> TrackedStorage:
+        """Let a live block of the ledger be the storage of ``tensor``, which is not counted yet."""
+        return self._follow(tensor.untyped_storage(), block)
+
+    def abandon(self, tensor: Tensor) -> TrackedStorage | None:
+        """Count the storage of ``tensor`` as released now."""
+        known = self._storages.pop(tensor.untyped_storage()._cdata, None)
+        if known is not None:
+            known.ledger.release(known.block)
+        return known
 
     def __torch_dispatch__(
         self,
@@ -114,13 +148,17 @@ class MemoryTracker(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        if self._hidden:
+            return func(*args, **(kwargs or {}))
+        if self.check is not None:
+            check, self.check = self.check, None
+            check()
         # reading the shape of a tensor is itself a call that function modes (autocast) would look at
         with torch._C.DisableTorchFunction():
-            kwargs = kwargs or {}
             # some tensors are made unseen, such as constants that are copied from the host
             self._see(args)
-            result = self._execute(func, args, kwargs)
-            self.flops.add(func, args, kwargs, result)
+            result, flops = self._execute(func, args, kwargs or {})
+            self.ledger.flops += flops
             self._see((result,))
             self._note_peak(func)
         return result
@@ -129,34 +167,29 @@ class MemoryTracker(TorchDispatchMode):
         """Count the storages of the tensors among ``values``, lists of tensors included."""
         for value in values:
             if isinstance(value, Tensor):
-                self._see_tensor(value)
+                storage = value.untyped_storage()
+                if storage._cdata not in self._storages and value.device.type == self._device:
+                    self._add(storage, self._phase_component or component_of(self._locate()))
             elif isinstance(value, (tuple, list)) and value and not isinstance(value[0], int):
                 self._see(value)
 
-    def _see_tensor(self, tensor: Tensor) -> None:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in self._storages and tensor.device.type == self._device:
-            self._add(storage, self._phase_component or component_of(self._locate()))
-
     def _add(self, storage: torch.UntypedStorage, component: str) -> None:
         size = -(-storage.nbytes() // GRANULE) * GRANULE
-        if not size:
-            return
-        key = storage._cdata
-        known = _Storage(size, component, len(self.events))
-        known.reference = weakref.ref(storage, lambda _: self._remove(key))
-        self._storages[key] = known
-        self.live_bytes += size
-        self._by_component[component] += size
-        self.events.append(Event(known.number, size))
+        if size:
+            self._follow(storage, self.ledger.allocate(size, component))
 
-    def _remove(self, key: int) -> None:
-        gone = self._storages.pop(key)
-        self.live_bytes -= gone.bytes
-        self._by_component[gone.component] -= gone.bytes
-        self.events.append(Event(gone.number, -gone.bytes))
+    def _follow(self, storage: torch.UntypedStorage, block: Block) -> TrackedStorage:
+        known = TrackedStorage(storage, self._remove)
+        known.key, known.ledger, known.block = storage._cdata, self.ledger, block
+        self._storages[known.key] = known
+        return known
+
+    def _remove(self, known: TrackedStorage) -> None:
+        # one that was abandoned is not there any more
+        if self._storages.pop(known.key, None) is not None:
+            known.ledger.release(known.block)
 
     def _note_peak(self, operation: object) -> None:
-        if self.live_bytes > self.peak.bytes:
-            breakdown = {name: size for name, size in self._by_component.items() if size}
-            self.peak = Peak(self.live_bytes, breakdown, self._phase, self._locate(), str(operation))
+        ledger = self.ledger
+        if ledger.live_bytes > ledger.peak.bytes:
+            ledger.note_peak(self._phase, self._locate(), str(operation))

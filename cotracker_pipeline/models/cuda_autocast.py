@@ -6,7 +6,8 @@ what CUDA's own registration is compiled from.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_iter, tree_map
+
+from cotracker_pipeline.models.nested import tensors_in
 
 _HEADER = Path(torch.__file__).parent / "include" / "ATen" / "autocast_mode.h"
 
@@ -47,22 +49,61 @@ def operators(policy: str) -> frozenset[str]:
     return frozenset(names | {alias for name in names for alias in _PYTHON_NAMES.get(name, ())})
 
 
+_SET_DTYPE = "FP32_SET_OPT_DTYPE"
+
+
+@cache
+def policies() -> dict[str, str]:
+    """The policy of every operator that has one, by the operator's name in Python."""
+    return {
+        name: policy
+        for policy in ("PROMOTE", "FP32", "LOWER_PRECISION_FP", _SET_DTYPE)
+        for name in operators(policy)
+    }
+
+
 class CudaAutocast(TorchFunctionMode):
     """Run the operators of CUDA's autocast lists in the dtypes that CUDA would choose.
 
-    Casts of parameters are cached until the outermost mode is left, as autocast does.
+    Casts of parameters are cached until the outermost mode is left, as autocast does. Inside of a mode
+    another one changes nothing, so all nested ones must ask for the same dtype.
     """
 
-    _depth = 0
-    _casts: dict[int, tuple[Tensor, Tensor]] = {}  # noqa: RUF012  shared by nested modes on purpose
+    _active: "list[CudaAutocast]" = []  # noqa: RUF012  shared by nested modes on purpose
+    _casts: dict[int, tuple[Tensor, Tensor]] = {}  # noqa: RUF012
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype = dtype
 
+    @classmethod
+    def outermost(cls) -> "CudaAutocast | None":
+        """The mode that computes now, None outside of all."""
+        return cls._active[0] if cls._active else None
+
+    @classmethod
+    def casts(cls) -> list[tuple[Tensor, Tensor]]:
+        """The parameters that have been cast, and their casts."""
+        return list(cls._casts.values())
+
+    @classmethod
+    @contextmanager
+    def without_casts(cls) -> Iterator[None]:
+        """Forget all casts inside, and those that were made inside afterwards."""
+        before, cls._casts = cls._casts, {}
+        try:
+            yield
+        finally:
+            cls._casts = before
+
+    def cast(self, parameter: Tensor) -> Tensor:
+        """``parameter`` as an operator of lower precision would get it."""
+        return self._cast(parameter, self.dtype)
+
     def __enter__(self) -> "CudaAutocast":
-        CudaAutocast._depth += 1
-        super().__enter__()
+        if not self._active:
+            super().__enter__()
+        self._active.append(self)
         return self
 
     def __exit__(
@@ -71,10 +112,10 @@ class CudaAutocast(TorchFunctionMode):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        CudaAutocast._depth -= 1
-        if CudaAutocast._depth == 0:
-            CudaAutocast._casts.clear()
-        super().__exit__(kind, error, trace)
+        self._active.pop()
+        if not self._active:
+            self._casts.clear()
+            super().__exit__(kind, error, trace)
 
     def __torch_function__(
         self,
@@ -84,27 +125,28 @@ class CudaAutocast(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        name = getattr(func, "__name__", "")
-        if name in operators("FP32_SET_OPT_DTYPE") and kwargs.get("dtype") is None and _is_low(args):
-            return func(*args, **kwargs, dtype=torch.float32)
-        dtype = self._dtype_for(name, (args, kwargs))
-        if dtype is None:
+        policy = policies().get(getattr(func, "__name__", ""))
+        if policy is None:
             return func(*args, **kwargs)
-        args, kwargs = tree_map(lambda value: self._cast(value, dtype), (args, kwargs))
+        if policy == _SET_DTYPE:
+            if kwargs.get("dtype") is None and _is_low(args):
+                kwargs = {**kwargs, "dtype": torch.float32}
+            return func(*args, **kwargs)
+        dtype = self._dtype_for(policy, (*args, *kwargs.values()))
+        kwargs = {name: self._cast(value, dtype) for name, value in kwargs.items()}
+        args = tuple([self._cast(value, dtype) for value in args])
         return func(*args, **kwargs)
 
-    def _dtype_for(self, name: str, arguments: Any) -> torch.dtype | None:
-        """The dtype that the policy of operator ``name`` asks for, None when it has no policy."""
-        if name in operators("LOWER_PRECISION_FP"):
+    def _dtype_for(self, policy: str, arguments: Iterable[Any]) -> torch.dtype:
+        if policy == "LOWER_PRECISION_FP":
             return self.dtype
-        if name in operators("FP32"):
+        if policy == "FP32" or any(tensor.dtype == torch.float32 for tensor in tensors_in(arguments)):
             return torch.float32
-        if name in operators("PROMOTE"):
-            floats = [value.dtype for value in tree_iter(arguments) if _is_float(value)]
-            return torch.float32 if torch.float32 in floats else self.dtype
-        return None
+        return self.dtype
 
     def _cast(self, value: Any, dtype: torch.dtype) -> Any:
+        if isinstance(value, (list, tuple)):
+            return type(value)([self._cast(item, dtype) for item in value])
         if not _is_float(value) or value.dtype in (dtype, torch.float64):
             return value
         if not (value.is_leaf and value.requires_grad and dtype == self.dtype):

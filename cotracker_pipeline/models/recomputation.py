@@ -1,10 +1,16 @@
 """Gradient checkpointing of one part of a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+
+#: Calls a part, given as the first argument, on inputs.
+Caller = Callable[..., Tensor]
+
+_callers: list[Caller] = []
 
 
 def recompute(part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
@@ -15,4 +21,20 @@ def recompute(part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     """
     if not torch.is_grad_enabled():
         return part(*inputs)
+    caller = _callers[-1] if _callers else checkpointed
+    return caller(part, *inputs)
+
+
+def checkpointed(part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """What ``recompute`` does while gradients are recorded."""
     return checkpoint(part, *inputs, use_reentrant=False, preserve_rng_state=False)
+
+
+@contextmanager
+def recomputing_by(caller: Caller) -> Iterator[None]:
+    """Let ``caller`` stand in for ``checkpointed`` inside."""
+    _callers.append(caller)
+    try:
+        yield
+    finally:
+        _callers.pop()

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from cotracker_pipeline.memory.allocator import MIB
-from cotracker_pipeline.memory.tracker import GRANULE, Event
+from cotracker_pipeline.memory.ledger import GRANULE, Event
 
 sizes = st.integers(1, 3 * MIB // GRANULE) | st.integers(1, 60 * MIB // GRANULE)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from memory_traces import traces
 
 from cotracker_pipeline.memory.allocator import MIB, CachingAllocator, OutOfMemory, segment_size
-from cotracker_pipeline.memory.tracker import GRANULE
+from cotracker_pipeline.memory.ledger import GRANULE
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """Reserved memory and the smallest limit of small traces, and their invariants."""
 
+from collections.abc import Callable
+
 from hypothesis import given
+from hypothesis import strategies as st
 from memory_traces import traces
 
-from cotracker_pipeline.memory.allocator import MIB, CachingAllocator
-from cotracker_pipeline.memory.reservation import RESOLUTION, reservation, two_steps
-from cotracker_pipeline.memory.tracker import Event
+from cotracker_pipeline.memory.allocator import MIB, UNLIMITED, CachingAllocator, OutOfMemory
+from cotracker_pipeline.memory.ledger import Event
+from cotracker_pipeline.memory.reservation import RESOLUTION, Replays, reservation, two_steps
 
 
 def test_a_step_runs_on_less_than_it_would_reserve():
@@ -30,3 +33,31 @@ def test_the_smallest_limit_is_one_below_which_two_steps_run(events):
 def test_the_smallest_limit_is_found_to_its_resolution():
     events = [Event(block, 100 * MIB) for block in range(10)]
     assert reservation(events).smallest <= 1000 * MIB * (1 + RESOLUTION)
+
+
+def outcome(replay: Callable[..., CachingAllocator], *arguments: object) -> tuple[object, ...]:
+    """Everything that can be seen of the final state; empty when memory ran out."""
+    try:
+        allocator = replay(*arguments)
+    except OutOfMemory:
+        return ()
+    return allocator.peak_allocated, allocator.peak_reserved, allocator.live_blocks()
+
+
+@given(traces(), st.lists(st.integers(0, 400), max_size=12))
+def test_replays_from_earlier_states_are_replays_from_the_beginning(events, limits):
+    trace = two_steps(events)
+    replays = Replays(trace)
+    for limit in [UNLIMITED, *[limit * MIB for limit in limits]]:
+        assert outcome(replays.below, limit) == outcome(CachingAllocator(limit).replay, trace)
+
+
+@given(traces())
+def test_a_copy_goes_its_own_way(events):
+    first, second = events[: len(events) // 2], events[len(events) // 2 :]
+    half = CachingAllocator().replay(first)
+    copy = half.copy()
+    copy.replay(second)
+    copy.release_cached()
+    assert copy.reserved == 0
+    assert outcome(half.replay, second) == outcome(CachingAllocator().replay, events)

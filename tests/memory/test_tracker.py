@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from cotracker_pipeline.memory.ledger import Ledger
 from cotracker_pipeline.memory.meta_kernels import MetaKernels
 from cotracker_pipeline.memory.modules import ModuleTrace
 from cotracker_pipeline.memory.tracker import MemoryTracker
@@ -71,7 +72,7 @@ def test_a_registered_tensor_may_change_its_component(device):
 def test_flops_of_a_product(device):
     with track(device) as tracker:
         torch.ones(3, 4, device=device) @ torch.ones(4, 5, device=device)
-    assert tracker.flops.total == 2 * 3 * 4 * 5
+    assert tracker.flops == 2 * 3 * 4 * 5
 
 
 def test_backward_operators_belong_to_the_module_that_made_them():
@@ -102,10 +103,11 @@ def test_backward_operators_belong_to_the_module_that_made_them():
 def test_remembered_kernels_lay_out_like_the_first_call(compute):
     x = torch.zeros(3, 4, device="meta")
     plain = compute(x)
-    with MemoryTracker("meta", str, MetaKernels()) as tracker:
-        for _ in range(2):
-            tracker.live_bytes, result = 0, compute(x)
-            assert (result.shape, result.stride(), result.dtype) == (plain.shape, plain.stride(), plain.dtype)
+    kernels = MetaKernels()
+    for _ in range(2):
+        with MemoryTracker("meta", str, kernels):
+            result = compute(x)
+        assert (result.shape, result.stride(), result.dtype) == (plain.shape, plain.stride(), plain.dtype)
 
 
 def test_remembered_kernels_keep_views_views():
@@ -114,3 +116,44 @@ def test_remembered_kernels_keep_views_views():
         for _ in range(2):
             view = torch.ops.aten._unsafe_view.default(x, [12])
             assert view.untyped_storage()._cdata == x.untyped_storage()._cdata
+
+
+def test_remembered_kernels_change_real_tensors():
+    x, y = torch.zeros(3), torch.ones(3)
+    with MemoryTracker("cpu", str, MetaKernels()):
+        for _ in range(2):
+            assert x.add_(y) is x
+            torch._foreach_mul_([x, y], 3)
+    assert x.tolist() == [18] * 3
+
+
+def test_remembered_kernels_in_place_return_what_they_change():
+    x = torch.zeros(3, device="meta")
+    with MemoryTracker("meta", str, MetaKernels()) as tracker:
+        for _ in range(2):
+            assert x.add_(1) is x
+            torch._foreach_mul_([x, x], 3)
+            assert x.unsqueeze_(0).shape[0] == 1
+    assert x.shape == (1, 1, 3)
+    assert len(tracker.events) == 1
+
+
+def test_aside_counts_what_is_new_and_its_end(device):
+    other = Ledger()
+    with track(device) as tracker:
+        x = torch.zeros(KIB, device=device)
+        with tracker.aside(other):
+            y = x + 1
+        assert (tracker.live_bytes, other.live_bytes) == (4 * KIB, 4 * KIB)
+        del y
+    assert (tracker.live_bytes, other.live_bytes) == (4 * KIB, 0)
+    assert len(tracker.events) == 1
+
+
+def test_an_abandoned_storage_ends_once(device):
+    with track(device) as tracker:
+        x = torch.zeros(KIB, device=device)
+        tracker.abandon(x)
+        assert tracker.live_bytes == 0
+        del x
+    assert [event.bytes for event in tracker.events] == [4096, -4096]
