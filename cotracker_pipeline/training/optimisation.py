@@ -14,8 +14,8 @@ def make_optimiser(model: nn.Module, recipe: Recipe) -> tuple[AdamW, OneCycleLR]
     step, so that short trainings are annealed too.
     """
     optimiser = AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, eps=1e-8)
-    # torch divides by the length of the rise, which needs two steps
-    total_steps = max(recipe.steps, 2)
+    # torch divides by the lengths of the rise and of the fall: two steps and one at least
+    total_steps = max(recipe.steps, 3)
     schedule = OneCycleLR(
         optimiser,
         max_lr=recipe.learning_rate,

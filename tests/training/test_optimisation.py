@@ -13,8 +13,8 @@ def rates(steps: int) -> list[float]:
     for _ in range(steps):
         found.append(schedule.get_last_lr()[0])
         optimiser.step()
-        if len(found) < steps:
-            schedule.step()
+        # after the last step too, as the training loop does
+        schedule.step()
     return found
 
 
