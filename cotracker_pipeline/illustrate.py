@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from cotracker_pipeline.analysis import figures
+from cotracker_pipeline.analysis import figures, timelines
 from cotracker_pipeline.analysis.evidence import read_accuracy, read_losses, read_predictions
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import load_study
@@ -16,6 +16,7 @@ def main() -> None:
     predictions = read_predictions(arguments.memory)
     accuracy, losses = read_accuracy(arguments.accuracy), read_losses(arguments.losses)
     figures.save_svg(figures.memory_figure(study, predictions), arguments.memory_figure)
+    figures.save_svg(timelines.timelines_figure(study, predictions), arguments.timelines_figure)
     figures.save_svg(figures.inference_figure(study, predictions), arguments.inference_figure)
     figures.save_svg(figures.trade_off_figure(study, predictions, accuracy), arguments.trade_off_figure)
     figures.save_svg(figures.loss_figure(study, losses), arguments.loss_figure)
@@ -29,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--losses", type=Path, nargs="+", required=True, metavar="CSV")
     for name, what in (
         ("memory", "what the training peaks consist of"),
+        ("timelines", "memory over a training step, every variant on one scale"),
         ("inference", "inference peaks"),
         ("trade-off", "accuracy against memory"),
         ("loss", "training loss"),

@@ -3,12 +3,16 @@
 import argparse
 import gc
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import Clip, Memory, Recipe, Variant, load_study
 from cotracker_pipeline.files import write_text
+
+if TYPE_CHECKING:
+    from cotracker_pipeline.memory import Prediction
 
 #: Tracks of the largest inference: a dense grid, where the correlation and not the encoder has the peak.
 DENSE_TRACKS = 6144
@@ -21,7 +25,8 @@ def main() -> None:
     gc.disable()
     study = load_study(arguments.config)
     report = memory_report(study.variant(arguments.variant), study.memory)
-    write_text(arguments.output, json.dumps(report, indent=2) + "\n")
+    write_text(arguments.output, _text(report))
+    print(*report["explanation"], sep="\n")
 
 
 def memory_report(variant: Variant, memory: Memory) -> dict[str, Any]:
@@ -47,6 +52,9 @@ def memory_report(variant: Variant, memory: Memory) -> dict[str, Any]:
             "module": prediction.peak.module,
             "operation": prediction.peak.operation,
         },
+        "explanation": prediction.explanation,
+        "holders": [holder._asdict() | {"parts": dict(holder.parts)} for holder in prediction.holders],
+        "timeline": _timeline(prediction),
         "inference": inference,
         "model": memory.model.model_dump(),
         "recipe": recipe.model_dump(),
@@ -58,6 +66,17 @@ def memory_report(variant: Variant, memory: Memory) -> dict[str, Any]:
 def inference_cases(recipe: Recipe, clip: Clip) -> list[tuple[int, int]]:
     """(frames, tracks): the size of training, many tracks, and a longer video."""
     return [(clip.frames, recipe.tracks), (clip.frames, DENSE_TRACKS), (2 * clip.frames, recipe.tracks)]
+
+
+def _timeline(prediction: "Prediction") -> dict[str, Any]:
+    timeline = prediction.timeline
+    return timeline._asdict() | {"phases": [phase._asdict() for phase in timeline.phases]}
+
+
+def _text(report: dict[str, Any]) -> str:
+    """JSON to be read: a line an entry, but lists of numbers on one line."""
+    text = json.dumps(report, indent=2, ensure_ascii=False)
+    return re.sub(r"\[[\s\d,]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
 
 
 def _inference(variant: Variant, memory: Memory, frames: int, tracks: int) -> dict[str, int]:

@@ -11,16 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from cotracker_pipeline.errors import UserError
 
 R = TypeVar("R", bound=BaseModel)
-
-GB = 1e9
-"""Bytes of the unit in which memory is reported."""
-GIB = 2**30
-"""Bytes of the unit in which cards are sold: a "24 GB" card has 24 GiB."""
 
 METRICS = {
     "average_jaccard": "AJ",
@@ -81,10 +76,36 @@ class Measurement(BaseModel):
     torch: str
 
 
+class Phase(BaseModel):
+    """A part of a training step, from event ``start`` to event ``end``."""
+
+    name: str
+    start: int
+    end: int
+
+
+class Timeline(BaseModel):
+    """Bytes of every component at some moments of a training step, the peak among them.
+
+    ``positions`` are in events (allocations and releases) since the beginning, as phases are.
+    """
+
+    positions: tuple[int, ...]
+    components: dict[str, tuple[int, ...]]
+    phases: tuple[Phase, ...]
+
+    @model_validator(mode="after")
+    def _every_moment_is_complete(self) -> "Timeline":
+        if any(len(sizes) != len(self.positions) for sizes in self.components.values()):
+            raise ValueError("a component has no number for every position")
+        return self
+
+
 class Prediction(BaseModel):
     """What ``predict_memory`` says about one variant at the true size. Further keys are let through.
 
     ``smallest_card_bytes`` includes ``allowance_bytes``, what context and library workspaces take.
+    ``explanation`` is the peak in words: when it is, and then what holds the bytes.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -98,6 +119,8 @@ class Prediction(BaseModel):
     inference_peak_allocated_bytes: int
     flops: float
     breakdown: dict[str, int]
+    explanation: tuple[str, ...]
+    timeline: Timeline
     inference: tuple[InferencePeak, ...] = ()
 
 

@@ -1,7 +1,7 @@
 """Figures of a study, in colours that colour-blind readers can tell apart, as reproducible SVG."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle, zip_longest
 
 import matplotlib as mpl
@@ -11,11 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from cotracker_pipeline.analysis.evidence import GB, GIB, METRICS, InferencePeak, Prediction
+from cotracker_pipeline.analysis.evidence import METRICS, InferencePeak, Prediction
 from cotracker_pipeline.analysis.scales import trained_size, true_size
 from cotracker_pipeline.analysis.statistics import mean_interval, metric_matrix
 from cotracker_pipeline.config import Study
 from cotracker_pipeline.files import atomic_path
+from cotracker_pipeline.units import GB, GIB
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 """Okabe and Ito, "Color Universal Design", 2008, without the yellow, which vanishes on white."""
@@ -34,7 +35,8 @@ def memory_figure(study: Study, predictions: Mapping[str, Prediction]) -> Figure
     figure, axes = _figure(height=1.8 + 0.32 * len(predictions))
     names = list(predictions)
     left = np.zeros(len(names))
-    for component, colour in zip(_components(predictions), cycle((*PALETTE[:6], *GREYS)), strict=False):
+    parts = dict.fromkeys(part for one in predictions.values() for part in one.breakdown)
+    for component, colour in component_colours(parts).items():
         sizes = np.array([one.breakdown.get(component, 0) / GB for one in predictions.values()])
         axes.barh(names, sizes, left=left, label=component, color=colour, edgecolor="white", linewidth=0.5)
         left += sizes
@@ -124,6 +126,16 @@ def inference_figure(study: Study, predictions: Mapping[str, Prediction]) -> Fig
     return figure
 
 
+def component_colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each component: known ones first, then whatever else there is."""
+    found = list(names)
+    ordered = [name for name in COMPONENTS if name in found]
+    ordered += [name for name in found if name not in COMPONENTS]
+    known = dict(zip(COMPONENTS, PALETTE, strict=False))
+    others = cycle(GREYS)
+    return {name: known.get(name) or next(others) for name in ordered}
+
+
 def save_svg(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write ``figure`` atomically; the same figure gives the same bytes."""
     with (
@@ -140,12 +152,6 @@ def _figure(height: float) -> tuple[Figure, Axes]:
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)
     return figure, axes
-
-
-def _components(predictions: Mapping[str, Prediction]) -> list[str]:
-    """Known components first, then whatever else the predictions name."""
-    named = dict.fromkeys(part for one in predictions.values() for part in one.breakdown)
-    return [part for part in COMPONENTS if part in named] + [part for part in named if part not in COMPONENTS]
 
 
 def _plain_ticks(axis: Axis) -> None:

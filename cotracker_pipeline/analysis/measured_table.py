@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from cotracker_pipeline.analysis.evidence import GB, Measurement, Prediction
+from cotracker_pipeline.analysis.evidence import Measurement, Prediction
 from cotracker_pipeline.analysis.scales import true_size
 from cotracker_pipeline.analysis.tables import Section, Table, measurements
 from cotracker_pipeline.config import Study
+from cotracker_pipeline.units import GB
 
 NOTE = (
     "GB = 1e9 bytes. Difference: of the measured to the predicted number. Allocated: on a GPU whole blocks "

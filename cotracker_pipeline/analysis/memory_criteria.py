@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cotracker_pipeline.analysis.evidence import GB, GIB, Evidence, Prediction
+from cotracker_pipeline.analysis.evidence import Evidence, Prediction
 from cotracker_pipeline.analysis.outcomes import Limits, Outcome, combine, decided
 from cotracker_pipeline.config import Section
+from cotracker_pipeline.units import GB, GIB
 
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 

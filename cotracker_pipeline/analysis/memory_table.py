@@ -4,21 +4,28 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from cotracker_pipeline.analysis.evidence import GB, Prediction
+from cotracker_pipeline.analysis.evidence import Prediction
 from cotracker_pipeline.analysis.scales import true_size
 from cotracker_pipeline.analysis.tables import Section, Table, measurements
 from cotracker_pipeline.config import Study, Variant
+from cotracker_pipeline.units import GB
 
 NOTE = (
     "GB = 1e9 bytes; a card sold as 24 GB has 24 GiB = 25.8 GB. Smallest card: the least memory with which "
     "the step runs, an allowance for context and library workspaces included. Saved: of the baseline's peak."
 )
 
+HOLDER_NOTE = (
+    "Who holds the peak: bytes count where they were allocated. * stands for the indices of modules of one "
+    "kind; a call, a recomputation included, counts when something of it is still there at the peak."
+)
+
 
 def memory_table(study: Study, predictions: Mapping[str, Prediction]) -> Table:
     """Peaks, reserved memory, operations and inference peak of every prediction."""
     data = memory_measurements(study, predictions)
-    return Table("Memory of one training step", data, [memory_section(study, predictions)], [NOTE])
+    sections = [memory_section(study, predictions), explanation_section(study, predictions)]
+    return Table("Memory of one training step", data, sections, [NOTE, HOLDER_NOTE])
 
 
 def memory_measurements(study: Study, predictions: Mapping[str, Prediction]) -> pd.DataFrame:
@@ -36,6 +43,15 @@ def memory_section(study: Study, predictions: Mapping[str, Prediction]) -> Secti
     baseline = predictions.get("baseline")
     rows = [_row(study.variant(name), one, baseline) for name, one in predictions.items()]
     return Section(f"Memory at the {true_size(study)}, predicted", pd.DataFrame(rows))
+
+
+def explanation_section(study: Study, predictions: Mapping[str, Prediction]) -> Section:
+    """One row a variant: its peak in words."""
+    rows = [
+        {"variant": name, "peak": one.explanation[0], "who holds it": " ".join(one.explanation[1:])}
+        for name, one in predictions.items()
+    ]
+    return Section(f"The peaks at the {true_size(study)} in words", pd.DataFrame(rows))
 
 
 def _measures(prediction: Prediction) -> list[tuple[str, str, float]]:

@@ -3,11 +3,10 @@
 from cotracker_pipeline.config import Clip, ModelSize, Study
 
 
-def true_size(study: Study) -> str:
-    """The size that memory is predicted for."""
-    return (
-        f"true size ({study.recipe.tracks} tracks, {_clip(study.memory.clip)}, {_model(study.memory.model)})"
-    )
+def true_size(study: Study, tracks: int | None = None) -> str:
+    """The size that memory is predicted for; of a variant with ``tracks`` tracks where they are given."""
+    memory = study.memory
+    return f"true size ({tracks or study.recipe.tracks} tracks, {_clip(memory.clip)}, {_model(memory.model)})"
 
 
 def trained_size(study: Study) -> str:

@@ -14,6 +14,29 @@ class Event(NamedTuple):
     bytes: int
 
 
+class Note(NamedTuple):
+    """What a block belonged to when it was allocated: a component, and the number of a call of a module."""
+
+    component: str
+    call: int
+
+
+class Relabelling(NamedTuple):
+    """A block counts under another component from the event at ``position`` on."""
+
+    position: int
+    block: int
+    component: str
+
+
+class Phase(NamedTuple):
+    """The events from ``start`` up to, not including, ``end``."""
+
+    name: str
+    start: int
+    end: int
+
+
 class Peak(NamedTuple):
     """The moment of most live bytes.
 
@@ -51,6 +74,9 @@ class Ledger:
         by_component: the same by component; zeros included.
         peak: the most so far, as ``note_peak`` saw it.
         events: everything that happened, in order; a block has the number of its first event.
+        notes: by block.
+        relabellings: in the order of their positions.
+        phases: those that have ended, in order.
         flops: floating-point operations.
     """
 
@@ -59,11 +85,15 @@ class Ledger:
         self.by_component: Counter[str] = Counter()
         self.peak = Peak(0, {}, "", "", "")
         self.events: list[Event] = []
+        self.notes: dict[int, Note] = {}
+        self.relabellings: list[Relabelling] = []
+        self.phases: list[Phase] = []
         self.flops = 0
 
-    def allocate(self, size: int, component: str) -> Block:
-        """Count ``size`` bytes under ``component``."""
+    def allocate(self, size: int, component: str, call: int) -> Block:
+        """Count ``size`` bytes under ``component``, for a call of a module."""
         block = Block(size, component, len(self.events))
+        self.notes[block.number] = Note(component, call)
         self.live_bytes += size
         self.by_component[component] += size
         self.events.append(Event(block.number, size))
@@ -80,6 +110,7 @@ class Ledger:
         self.by_component[block.component] -= block.bytes
         self.by_component[component] += block.bytes
         block.component = component
+        self.relabellings.append(Relabelling(len(self.events), block.number, component))
 
     def note_peak(self, phase: str, module: str, operation: str) -> None:
         """Say that the live bytes are the most so far, and where this is."""

@@ -4,10 +4,20 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+
+#: The number of no call.
+NO_CALL = -1
+
+
+class Call(NamedTuple):
+    """One call of the module at the dotted path ``module``, and the number of the call that it is part of."""
+
+    module: str
+    part_of: int
 
 
 class ModuleTrace:
@@ -18,13 +28,17 @@ class ModuleTrace:
     and the hooks note the number at which each module begins and ends. Numbers count per thread, so the
     backward pass must run in the thread of the forward pass
     (``torch.autograd.set_multithreading_enabled(False)``).
+
+    Attributes:
+        calls: every call of a module so far; its place in the list is its number.
     """
 
     def __init__(self, model: nn.Module) -> None:
+        self.calls: list[Call] = []
         self._model = model
-        self._running: list[str] = []
+        self._running: list[int] = []
         self._first_nodes: list[int] = []
-        self._makers: list[str] = []
+        self._makers: list[int] = []
         self._hooks: list[Any] = []
 
     def __enter__(self) -> "ModuleTrace":
@@ -45,13 +59,30 @@ class ModuleTrace:
 
     def current(self) -> str:
         """Dotted path of the module that computes; empty for the model itself and outside of it."""
+        call = self.current_call()
+        return self.calls[call].module if call != NO_CALL else ""
+
+    def current_call(self) -> int:
+        """Number of the call that computes, ``NO_CALL`` outside of the model."""
         if self._running:
             return self._running[-1]
         node = torch._C._current_autograd_node()
         if node is None:
-            return ""
+            return NO_CALL
         interval = bisect_right(self._first_nodes, node._sequence_nr()) - 1
-        return self._makers[interval] if interval >= 0 else ""
+        return self._makers[interval] if interval >= 0 else NO_CALL
+
+    def repeat(self, calls: range, numbers: dict[int, int]) -> None:
+        """Enter ``calls`` once more, as if their modules had been called again.
+
+        Args:
+            calls: numbers of calls.
+            numbers: earlier calls to those that take their place; ``calls`` are added.
+        """
+        for number in calls:
+            module, part_of = self.calls[number]
+            numbers[number] = len(self.calls)
+            self.calls.append(Call(module, numbers.get(part_of, part_of)))
 
     @contextmanager
     def inside(self, path: str) -> Iterator[None]:
@@ -70,7 +101,8 @@ class ModuleTrace:
         return hook
 
     def _begin(self, path: str) -> None:
-        self._running.append(path)
+        self.calls.append(Call(path, self._innermost()))
+        self._running.append(len(self.calls) - 1)
         self._note()
 
     def _end(self, _module: nn.Module, _args: Any, _output: Any) -> None:
@@ -79,4 +111,7 @@ class ModuleTrace:
 
     def _note(self) -> None:
         self._first_nodes.append(torch.autograd._get_sequence_nr())
-        self._makers.append(self._running[-1] if self._running else "")
+        self._makers.append(self._innermost())
+
+    def _innermost(self) -> int:
+        return self._running[-1] if self._running else NO_CALL

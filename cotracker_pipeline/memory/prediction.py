@@ -10,9 +10,12 @@ import torch
 from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.memory.assembly import assemble_step, blank_batch
+from cotracker_pipeline.memory.explanation import explain
+from cotracker_pipeline.memory.holders import Holder, peak_holders
 from cotracker_pipeline.memory.ledger import Peak
 from cotracker_pipeline.memory.reservation import reservation
 from cotracker_pipeline.memory.step import let_go, track_inference, track_training_step
+from cotracker_pipeline.memory.timeline import Timeline, timeline
 from cotracker_pipeline.memory.tracker import MemoryTracker
 from cotracker_pipeline.models.build import build_model
 
@@ -32,6 +35,8 @@ class Prediction(NamedTuple):
         smallest_card_bytes: least memory of a card on which the step runs, ``allowance_bytes`` included.
         allowance_bytes: what context and libraries were assumed to take.
         flops: operations of matrix products and convolutions, recomputed ones included.
+        timeline: live bytes over the step.
+        holders: what holds the bytes at the peak.
     """
 
     peak: Peak
@@ -40,6 +45,8 @@ class Prediction(NamedTuple):
     smallest_card_bytes: int
     allowance_bytes: int
     flops: int
+    timeline: Timeline
+    holders: tuple[Holder, ...]
 
     @property
     def peak_allocated_bytes(self) -> int:
@@ -50,6 +57,11 @@ class Prediction(NamedTuple):
     def breakdown(self) -> dict[str, int]:
         """Component to bytes at the peak."""
         return self.peak.breakdown
+
+    @property
+    def explanation(self) -> tuple[str, ...]:
+        """The peak in words."""
+        return explain(self.peak, self.timeline, self.holders)
 
 
 def predict_peak_memory(
@@ -81,6 +93,8 @@ def predict_peak_memory(
     with _collector_paused():
         tracker = _track(track, clip)
         reserved = reservation(tracker.events)
+        steps = timeline(tracker.ledger)
+        holders = peak_holders(tracker.ledger, tracker.calls)
     return Prediction(
         tracker.peak,
         reserved.peak_blocks,
@@ -88,6 +102,8 @@ def predict_peak_memory(
         reserved.smallest + allowance_bytes,
         allowance_bytes,
         tracker.flops,
+        steps,
+        holders,
     )
 
 

@@ -95,7 +95,7 @@ def track_inference(model: nn.Module, video: Tensor, queries: Tensor, iterations
 def _track(step: TrainingStep, execute: Execute, excluded: Collection[Hashable]) -> MemoryTracker:
     device = step.batch.video.device.type
     with ModuleTrace(step.model) as trace, ExitStack() as hooks:
-        tracker = MemoryTracker(device, trace.current, execute)
+        tracker = MemoryTracker(device, trace.current, execute, trace)
         tracker.register(PARAMETERS, [*step.model.parameters(), *step.model.buffers()])
         tracker.register(OPTIMISER, _optimiser_state(step.optimiser))
         tracker.register(BATCH, step.batch)

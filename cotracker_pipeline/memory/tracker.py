@@ -1,7 +1,7 @@
 """Live bytes of a computation: real tensors on any device, or meta tensors that take no memory at all."""
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cotracker_pipeline.memory.components import component_of
 from cotracker_pipeline.memory.flops import count_flops
-from cotracker_pipeline.memory.ledger import GRANULE, Block, Event, Ledger, Peak
+from cotracker_pipeline.memory.ledger import GRANULE, Block, Event, Ledger, Peak, Phase
+from cotracker_pipeline.memory.modules import NO_CALL, Call, ModuleTrace
 
 #: Calls an operator: its result, and its floating-point operations.
 Execute = Callable[[OpOverload, tuple[Any, ...], Mapping[str, Any]], tuple[Any, int]]
@@ -48,19 +49,27 @@ class MemoryTracker(TorchDispatchMode):
         device: the device type that is counted; scalars kept on the host beside it are not.
         locate: dotted path of the module that computes now.
         execute: how to execute an operator.
+        trace: knows which call of a module computes; without it no storage belongs to a call.
 
     Attributes:
         ledger: the account.
         check: called before the next operator, then forgotten.
     """
 
-    def __init__(self, device: str, locate: Callable[[], str], execute: Execute = call) -> None:
+    def __init__(
+        self,
+        device: str,
+        locate: Callable[[], str],
+        execute: Execute = call,
+        trace: ModuleTrace | None = None,
+    ) -> None:
         super().__init__()
         self.ledger = Ledger()
         self.check: Callable[[], None] | None = None
         self._device = device
         self._locate = locate
         self._execute = execute
+        self._trace = trace
         self._storages: dict[int, TrackedStorage] = {}
         self._hidden = False
         self._phase = ""
@@ -87,6 +96,11 @@ class MemoryTracker(TorchDispatchMode):
         return self.ledger.events
 
     @property
+    def calls(self) -> Sequence[Call]:
+        """The calls that storages belong to, by number."""
+        return self._trace.calls if self._trace else ()
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of matrix products, convolutions and attention."""
         return self.ledger.flops
@@ -95,7 +109,9 @@ class MemoryTracker(TorchDispatchMode):
     def phase(self, name: str, component: str | None = None) -> Iterator[None]:
         """Name a phase of the step; ``component`` owns all of its new storages, else the module's does."""
         self._phase, self._phase_component = name, component
+        start = len(self.events)
         yield
+        self.ledger.phases.append(Phase(name, start, len(self.events)))
         self._phase, self._phase_component = "", None
 
     @contextmanager
@@ -176,7 +192,8 @@ class MemoryTracker(TorchDispatchMode):
     def _add(self, storage: torch.UntypedStorage, component: str) -> None:
         size = -(-storage.nbytes() // GRANULE) * GRANULE
         if size:
-            self._follow(storage, self.ledger.allocate(size, component))
+            calling = self._trace.current_call() if self._trace else NO_CALL
+            self._follow(storage, self.ledger.allocate(size, component, calling))
 
     def _follow(self, storage: torch.UntypedStorage, block: Block) -> TrackedStorage:
         known = TrackedStorage(storage, self._remove)

@@ -95,10 +95,26 @@ def prediction(name: str, peak_gb: float) -> dict:
         "inference_peak_allocated_bytes": int(2e9),
         "flops": 24e12 if name == "baseline" else 30e12,
         "breakdown": {"encoder": peak // 2, "transformer": peak - peak // 2},
+        "explanation": [f"{peak_gb:.2f} GB are live at the peak.", f"{peak_gb:.2f} GB (100.0 %): made-up.*."],
+        "timeline": timeline(peak),
         "inference": [
             {"frames": 24, "tracks": tracks, "iterations": 6, "peak_allocated_bytes": int(2e9)}
             for tracks in (768, 6144)
         ],
+    }
+
+
+def timeline(peak: int) -> dict:
+    """A rise and a fall."""
+    phases = [("forward", 0, 40), ("backward", 40, 95), ("clip", 95, 98), ("optimiser", 98, 100)]
+    return {
+        "positions": [0, 40, 95, 100],
+        "components": {
+            "encoder": [0, peak // 2, peak // 8, 0],
+            "transformer": [0, peak - peak // 2, 0, 0],
+            "batch": [0, 0, peak // 9, 0],
+        },
+        "phases": [{"name": name, "start": start, "end": end} for name, start, end in phases],
     }
 
 

@@ -59,9 +59,16 @@ def test_judge(study_file: Path, inputs: Callable[..., list[object]], tmp_path: 
 
 
 def test_illustrate(study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
-    figures = ("memory", "inference", "trade-off", "loss")
+    figures = ("memory", "timelines", "inference", "trade-off", "loss")
     outputs = [part for name in figures for part in (f"--{name}-figure", tmp_path / f"{name}.svg")]
     given = inputs("--memory", "--accuracy", "--losses")
     done = run("illustrate", "--config", study_file, *given, *outputs)
     assert done.returncode == 0, done.stderr
-    assert len(list(tmp_path.glob("*.svg"))) == 4
+    assert len(list(tmp_path.glob("*.svg"))) == 5
+
+
+def test_illustrate_timeline(study_file: Path, results: Path, tmp_path: Path) -> None:
+    memory, output = results / "memory/predicted/lean.json", tmp_path / "timeline.svg"
+    done = run("illustrate_timeline", "--config", study_file, "--memory", memory, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert output.stat().st_size > 1000

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.figure import Figure
 
-from cotracker_pipeline.analysis import figures
+from cotracker_pipeline.analysis import figures, timelines
 from cotracker_pipeline.analysis.evidence import Evidence
 from cotracker_pipeline.config import Study
 
@@ -17,6 +17,8 @@ DRAWN = {
         study, evidence.predictions, evidence.accuracy
     ),
     "loss": lambda study, evidence: figures.loss_figure(study, evidence.losses),
+    "timeline": lambda study, evidence: timelines.timeline_figure(study, evidence.predictions["lean"]),
+    "timelines": lambda study, evidence: timelines.timelines_figure(study, evidence.predictions),
 }
 
 
@@ -41,6 +43,45 @@ def test_trade_off_names_both_scales(study: Study, evidence: Evidence) -> None:
     assert "small scale" in text
 
 
+def test_a_timeline_names_its_tracks_phases_peak_and_holders(study: Study, evidence: Evidence) -> None:
+    figure = timelines.timeline_figure(study, evidence.predictions["lean"])
+    (axes,) = figure.axes
+    assert axes.get_title().startswith("lean at the true size (144 tracks")
+    labels = {text.get_text() for text in axes.texts}
+    assert labels == {"forward", "backward", "clip, optimiser", "peak: 10.00 GB"}
+    assert "10.00 GB (100.0 %): made-up.*." in words(figure)
+    assert axes.get_legend_handles_labels()[1] == ["batch", "encoder", "transformer"]
+
+
+def test_the_stack_of_a_timeline_ends_at_its_total(study: Study, evidence: Evidence) -> None:
+    (axes,) = timelines.timeline_figure(study, evidence.predictions["lean"]).axes
+    top = max(part.get_paths()[0].vertices[:, 1].max() for part in axes.collections)
+    assert top == pytest.approx(10)
+
+
+def test_timelines_of_all_variants_share_a_scale(study: Study, evidence: Evidence) -> None:
+    figure = timelines.timelines_figure(study, evidence.predictions)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["baseline: 60.0 GB", "bf16: 40.0 GB", "lean: 10.0 GB"]
+    limits = {axes.get_ylim() for axes in figure.axes}
+    assert len(limits) == 1
+    assert limits.pop()[1] > 60
+
+
+def test_timelines_of_all_variants_keep_the_peaks(study: Study, evidence: Evidence) -> None:
+    lean = evidence.predictions["lean"]
+    sizes = (*range(1000, 1021), 5, 6)
+    timeline = lean.timeline.model_copy(
+        update={"positions": tuple(range(len(sizes))), "components": {"other": sizes}}
+    )
+    figure = timelines.timelines_figure(study, {"lean": lean.model_copy(update={"timeline": timeline})})
+    points = figure.axes[0].collections[0].get_paths()[0].vertices
+    assert points[:, 1].max() == pytest.approx(1020e-9)
+    assert len(set(points[:, 0])) < len(sizes) / 2
+    assert (points[:, 0].min(), points[:, 0].max()) == (0, len(sizes) - 1)
+
+
 def words(figure: Figure) -> str:
     axes = figure.axes[0]
-    return " ".join([axes.get_title(), axes.get_xlabel(), axes.get_ylabel()])
+    own = [axes.get_title(), axes.get_xlabel(), axes.get_ylabel()]
+    return " ".join([*own, figure.get_suptitle(), figure.get_supxlabel()])

@@ -1,6 +1,7 @@
 """Tables: what they say, and in which formats."""
 
 import io
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -45,6 +46,14 @@ def test_memory_table_states_the_true_size(study: Study, evidence: Evidence) -> 
     assert "true size" in heading
     assert "768 tracks" in heading
     assert "1x24x384x512" in heading
+
+
+def test_memory_table_explains_the_peaks(study: Study, evidence: Evidence) -> None:
+    section = memory_table(study, evidence.predictions).sections[1]
+    row = section.frame.set_index("variant").loc["lean"]
+    assert "true size" in section.heading
+    assert row["peak"] == "10.00 GB are live at the peak."
+    assert row["who holds it"] == "10.00 GB (100.0 %): made-up.*."
 
 
 @pytest.fixture
@@ -136,6 +145,17 @@ def test_a_broken_evaluation_is_one_sentence(text: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(UserError, match=r"evaluation\.csv: "):
         read_accuracy([path])
+
+
+def test_a_timeline_with_gaps_is_one_sentence(results: Path, tmp_path: Path) -> None:
+    report = json.loads((results / "memory/predicted/lean.json").read_text())
+    report["timeline"]["components"]["encoder"].pop()
+    path = tmp_path / "lean.json"
+    path.write_text(json.dumps(report))
+    with pytest.raises(
+        UserError, match=r"timeline: .*no number for every position; run predict_memory again"
+    ):
+        read_predictions([path])
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]"])

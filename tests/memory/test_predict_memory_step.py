@@ -43,13 +43,15 @@ def predict(tmp_path):
 
 
 def test_the_report_is_complete(predict, tmp_path):
-    assert predict("lean").returncode == 0
+    done = predict("lean")
+    assert done.returncode == 0
     report = json.loads((tmp_path / "out.json").read_text())
     assert report["variant"] == "lean"
     assert sum(report["breakdown"].values()) == report["peak_allocated_bytes"]
     assert report["peak_allocated_bytes"] < report["peak_reserved_bytes"]
     assert report["smallest_card_bytes"] > report["peak_allocated_bytes"] + report["allowance_bytes"]
     assert set(report["peak"]) == {"phase", "module", "operation"}
+    assert done.stdout.splitlines() == report["explanation"]
     assert report["flops"] > 0
     cases = [(case["frames"], case["tracks"], case["iterations"]) for case in report["inference"]]
     assert cases == [(8, 20, 1), (8, 6144, 1), (16, 20, 1)]
@@ -57,6 +59,25 @@ def test_the_report_is_complete(predict, tmp_path):
     assert report["strategy"]["checkpoint"] == ["transformer"]
     assert report["recipe"]["tracks"] == 20
     assert (report["model"]["depth"], report["clip"]["frames"]) == (1, 8)
+
+
+def test_the_timeline_and_the_holders_agree_with_the_peak(predict, tmp_path):
+    assert predict("baseline").returncode == 0
+    text = (tmp_path / "out.json").read_text()
+    assert len(text) < 60_000
+    report = json.loads(text)
+    peak = report["peak_allocated_bytes"]
+    timeline = report["timeline"]
+    totals = [sum(sizes) for sizes in zip(*timeline["components"].values(), strict=True)]
+    assert len(totals) == len(timeline["positions"]) <= 400
+    assert max(totals) == peak
+    at_peak = {name: sizes[totals.index(peak)] for name, sizes in timeline["components"].items()}
+    assert {name: size for name, size in at_peak.items() if size} == report["breakdown"]
+    assert [phase["name"] for phase in timeline["phases"]] == ["forward", "backward", "clip", "optimiser"]
+    assert sum(holder["bytes"] for holder in report["holders"]) == peak
+    assert len(report["explanation"]) == 1 + len(report["holders"])
+    # a line a list of numbers
+    assert text.count("\n") < 300
 
 
 @pytest.mark.parametrize(

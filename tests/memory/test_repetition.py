@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from cotracker_pipeline.config import Strategy
 from cotracker_pipeline.memory import step as stepping
 from cotracker_pipeline.memory.assembly import assemble_step, blank_batch
+from cotracker_pipeline.memory.modules import NO_CALL
 from cotracker_pipeline.memory.repetition import parts
 from cotracker_pipeline.memory.repetition.call import Call
 from cotracker_pipeline.memory.step import Batch, TrainingStep, track_inference, track_training_step
@@ -62,6 +63,26 @@ def check_equal(fast: MemoryTracker, full: MemoryTracker) -> None:
     for place, (ours, theirs) in enumerate(zip(fast.events, full.events, strict=True)):
         assert ours == theirs, place
     assert (fast.peak, fast.flops, fast.live_bytes) == (full.peak, full.flops, full.live_bytes)
+    assert fast.ledger.relabellings == full.ledger.relabellings
+    assert fast.ledger.phases == full.ledger.phases
+    for block, (ours, theirs) in enumerate(zip(described(fast), described(full), strict=True)):
+        assert ours == theirs, block
+
+
+def described(tracker: MemoryTracker) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Of every block the component and, from the inside, the module and number of each call that it is part
+    of; calls are numbered in the order in which blocks name them.
+    """
+    numbers: dict[int, int] = {}
+
+    def calls(number: int) -> Iterator[tuple[str, int]]:
+        while number != NO_CALL:
+            module, part_of = tracker.calls[number]
+            yield module, numbers.setdefault(number, len(numbers))
+            number = part_of
+
+    notes = tracker.ledger.notes
+    return [(notes[block].component, list(calls(notes[block].call))) for block in sorted(notes)]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

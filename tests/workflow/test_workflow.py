@@ -89,7 +89,7 @@ def test_default_study_is_planned_whole(clone: Path) -> None:
     trainings = len(study.variants) * len(study.training.seeds)
     assert jobs["train"] == trainings
     assert jobs["evaluate"] == trainings
-    assert jobs["predict_memory"] == len(study.variants)
+    assert jobs["predict_memory"] == jobs["illustrate_timeline"] == len(study.variants)
     assert jobs["tabulate"] == 2 + len(study.ablations)
     assert {
         "render",

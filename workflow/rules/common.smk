@@ -21,7 +21,7 @@ os.environ.update(
 )
 
 FORMATS = ("csv", "md", "tex", "html")
-FIGURES = ("memory", "inference", "trade-off", "loss")
+FIGURES = ("memory", "timelines", "inference", "trade-off", "loss")
 
 
 def read_study(values):
@@ -151,6 +151,7 @@ def all_results():
     return [
         *(file for table in tables for file in table_files(table)),
         *(f"{RESULTS}/figures/{figure}.svg" for figure in FIGURES),
+        *(f"{RESULTS}/figures/timeline-{variant}.svg" for variant in STUDY.variants),
         f"{RESULTS}/clips/baseline.html",
     ]
 

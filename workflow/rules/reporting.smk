@@ -88,6 +88,12 @@ rule illustrate:
             category="Figures",
             labels={"figure": "training peak by component"},
         ),
+        timelines=report(
+            f"{RESULTS}/figures/timelines.svg",
+            caption="../report/timelines.rst",
+            category="Figures",
+            labels={"figure": "memory over a training step"},
+        ),
         inference=report(
             f"{RESULTS}/figures/inference.svg",
             caption="../report/inference.rst",
@@ -123,8 +129,39 @@ rule illustrate:
     shell:
         "python -m cotracker_pipeline.illustrate --config {params.study:q}"
         " --memory {input.memory:q} --accuracy {input.accuracy:q} --losses {input.losses:q}"
-        " --memory-figure {output.memory:q} --inference-figure {output.inference:q}"
+        " --memory-figure {output.memory:q} --timelines-figure {output.timelines:q}"
+        " --inference-figure {output.inference:q}"
         " --trade-off-figure {output.trade_off:q} --loss-figure {output.loss:q} > {log:q} 2>&1"
+
+
+rule illustrate_timeline:
+    input:
+        code=modules("illustrate_timeline"),
+        memory=f"{RESULTS}/memory/predicted/{{variant}}.json",
+    output:
+        svg=report(
+            f"{RESULTS}/figures/timeline-{{variant}}.svg",
+            caption="../report/timeline.rst",
+            category="Memory over a training step",
+            labels={"variant": "{variant}"},
+        ),
+    log:
+        f"{RESULTS}/logs/illustrate_timeline/{{variant}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/illustrate_timeline/{{variant}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=10,
+    params:
+        study=STUDY_FILE,
+        variant=variant_of,
+        scale=plain(STUDY.memory),
+    message:
+        "Drawing the memory of {wildcards.variant} over a training step"
+    shell:
+        "python -m cotracker_pipeline.illustrate_timeline --config {params.study:q}"
+        " --memory {input.memory:q} --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule illustrate_clip:

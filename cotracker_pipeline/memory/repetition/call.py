@@ -121,11 +121,15 @@ class Call:
         self._edges = edges
         self._held = held
         self._numbers: dict[int, int] = {}
+        self._calls: dict[int, int] = {}
 
     def forward(self) -> Tensor:
         """The output."""
-        forward = self.repeated.forward
-        forward.recording.enter(self._tracker.ledger, self._numbers)
+        forward, trace = self.repeated.forward, self._stage.trace
+        # the call around it, in which the rehearsal was
+        self._calls[forward.calls.start - 1] = trace.current_call()
+        trace.repeat(forward.calls, self._calls)
+        forward.recording.enter(self._tracker.ledger, self._numbers, self._calls)
         output, _ = self._make(forward.output, self._numbers)
         if OUTPUT in forward.held:
             with self._tracker.hidden():
@@ -160,16 +164,24 @@ class Call:
                 numbers[number] = there.storage.block.number
         return numbers
 
+    def _calls_in(self, backward: Backward) -> dict[int, int]:
+        """Calls of the rehearsal to calls of the step."""
+        shift = self.repeated.forward.calls.start - backward.calls.start
+        calls = {number - shift: place for number, place in self._calls.items()}
+        self._stage.trace.repeat(backward.recomputed, calls)
+        return calls
+
     def _enter(self, backward: Backward, numbers: dict[int, int], gradient: Tensor) -> None:
         abandoned = None
+        calls = self._calls_in(backward)
         for recording, guest in backward.scenes:
-            recording.enter(self._tracker.ledger, numbers)
+            recording.enter(self._tracker.ledger, numbers, calls)
             if guest == GRADIENT:
                 # Python holds on to it a little longer
                 abandoned = self._tracker.abandon(gradient)
             elif self._held.pop(guest, None) is None:
                 raise Unrepeatable("the graph holds on to something else than it did")
-        backward.last.enter(self._tracker.ledger, numbers)
+        backward.last.enter(self._tracker.ledger, numbers, calls)
         node = torch._C._current_autograd_node()
         self._tracker.check = partial(_check, self.repeated.part, node, abandoned)
 
@@ -200,10 +212,14 @@ def _block(product: Product, numbers: dict[int, int]) -> Block:
 
 def _check(part: Part, node: Node, gradient: TrackedStorage | None) -> None:
     """What the backward pass of a call took for granted, as soon as something else happens."""
-    if torch._C._current_autograd_node() is node:
+    following = torch._C._current_autograd_node()
+    if following is node:
         raise MustRun(part.name, "a gradient is added to one that others have sent")
     if gradient is not None and gradient() is not None:
         raise MustRun(part.name, "others hold on to the gradient of the output")
+    # it goes on as soon as the last one has come, which would be in the midst of the call
+    if hasattr(following, "variable"):
+        raise MustRun(part.name, "no others send a gradient to a parameter")
 
 
 class _Replay(torch.autograd.Function):

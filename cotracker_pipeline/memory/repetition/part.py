@@ -85,6 +85,7 @@ class Forward(NamedTuple):
 
     Attributes:
         recording: what it does to memory.
+        calls: numbers of the calls of modules that it makes.
         output: what it returns.
         held: names of the guests that its graph holds on to.
         parameters: those that are edges themselves.
@@ -92,6 +93,7 @@ class Forward(NamedTuple):
     """
 
     recording: Recording
+    calls: range
     output: Product
     held: frozenset[str]
     parameters: tuple[Tensor, ...]
@@ -123,6 +125,8 @@ class Backward(NamedTuple):
     Attributes:
         scenes: what it does to memory up to the end of a guest, and the guest.
         last: what follows.
+        calls: numbers of the calls that the forward pass makes.
+        recomputed: numbers of the calls that are made in the backward pass.
         saved: numbers of the blocks that the forward pass left, in its order.
         before: numbers of the blocks of the gradients that waited at the edges, None where there were none.
         after: the gradients that wait there in the end.
@@ -130,6 +134,8 @@ class Backward(NamedTuple):
 
     scenes: tuple[tuple[Recording, str], ...]
     last: Recording
+    calls: range
+    recomputed: range
     saved: tuple[int, ...]
     before: tuple[int | None, ...]
     after: tuple[Product, ...]

@@ -45,7 +45,7 @@ def rehearse_forward(part: Part, tracker: MemoryTracker, trace: ModuleTrace) -> 
         del graph
     if script.alive or script.guests:
         raise Unrepeatable("something outlives the call and its graph")
-    return Forward(trial.recording, output, held, trial.parameters, trial.casts)
+    return Forward(trial.recording, trial.calls, output, held, trial.parameters, trial.casts)
 
 
 def rehearse_backward(
@@ -60,7 +60,8 @@ def rehearse_backward(
             raise Unrepeatable("two calls of the same shapes differ")
         invite(tracker, script, trial.output, lambda _: OUTPUT)
         act.run(trial.output)
-        return act.outcome(trial.recording.left)
+        recomputed = range(trial.calls.stop, len(trace.calls))
+        return act.outcome(trial.recording.left, trial.calls, recomputed)
 
 
 class _Act:
@@ -102,8 +103,8 @@ class _Act:
             for hook in hooks:
                 hook.remove()
 
-    def outcome(self, saved: tuple[int, ...]) -> Backward:
-        """What happened, given the blocks ``saved`` by the forward pass.
+    def outcome(self, saved: tuple[int, ...], calls: range, recomputed: range) -> Backward:
+        """What happened, given the blocks ``saved`` by the forward pass and the calls of modules.
 
         Raises:
             Unrepeatable: when not all of it is known.
@@ -114,7 +115,8 @@ class _Act:
             raise Unrepeatable("the backward pass leaves something beside gradients")
         if not all(map(_fits, self._after, self._state.waiting)):
             raise Unrepeatable("a gradient is missing or has changed its layout")
-        return Backward(tuple(self._script.scenes), self._last, saved, self._before, after)
+        scenes = tuple(self._script.scenes)
+        return Backward(scenes, self._last, calls, recomputed, saved, self._before, after)
 
     def _watch(self) -> list[RemovableHandle]:
         """See what arrives at the edges."""

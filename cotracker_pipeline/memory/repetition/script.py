@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import NamedTuple
 
-from cotracker_pipeline.memory.ledger import Block, Event, Ledger, Peak
+from cotracker_pipeline.memory.ledger import Block, Event, Ledger, Note, Peak, Relabelling
 
 #: Lower than any live bytes: the first operator of a recording has its peak.
 _NO_PEAK = Peak(-1, {}, "", "", "")
@@ -15,6 +15,8 @@ class Recording(NamedTuple):
     Attributes:
         start: blocks with this number or a higher one were allocated in it.
         events: what happened.
+        notes: of the blocks that were allocated in it.
+        relabellings: of any blocks.
         left: numbers of the blocks that it allocated and that outlive it.
         change: bytes that it adds to each component.
         peak: its highest moment, in bytes above its beginning; None when no operator ended in it.
@@ -23,17 +25,20 @@ class Recording(NamedTuple):
 
     start: int
     events: tuple[Event, ...]
+    notes: dict[int, Note]
+    relabellings: tuple[Relabelling, ...]
     left: tuple[int, ...]
     change: dict[str, int]
     peak: Peak | None
     flops: int
 
-    def enter(self, ledger: Ledger, numbers: dict[int, int]) -> None:
+    def enter(self, ledger: Ledger, numbers: dict[int, int], calls: dict[int, int]) -> None:
         """Let it happen in ``ledger``.
 
         Args:
             ledger: where.
             numbers: blocks of earlier recordings to blocks of ``ledger``; those that are left are added.
+            calls: calls of the rehearsal to those that they stand for.
         """
         shift = len(ledger.events) - self.start
         start = self.start
@@ -41,6 +46,16 @@ class Recording(NamedTuple):
             ledger.peak = self._peak_in(ledger)
         ledger.events += [
             Event(block + shift if block >= start else numbers[block], size) for block, size in self.events
+        ]
+        ledger.notes.update(
+            {
+                block + shift: Note(component, calls.get(call, call))
+                for block, (component, call) in self.notes.items()
+            }
+        )
+        ledger.relabellings += [
+            Relabelling(position + shift, block + shift if block >= start else numbers[block], component)
+            for position, block, component in self.relabellings
         ]
         numbers.update({block: block + shift for block in self.left})
         for component, size in self.change.items():
@@ -83,10 +98,10 @@ class Script(Ledger):
         self.alive: set[int] = set()
         self.guests: dict[int, str] = {}
         self.scenes: list[tuple[Recording, str]] = []
-        self._beginning: tuple[int, Counter[str], int] | None = None
+        self._beginning: tuple[int, int, Counter[str], int] | None = None
 
-    def allocate(self, size: int, component: str) -> Block:
-        block = super().allocate(size, component)
+    def allocate(self, size: int, component: str, call: int) -> Block:
+        block = super().allocate(size, component, call)
         self.alive.add(block.number)
         return block
 
@@ -106,14 +121,14 @@ class Script(Ledger):
 
     def begin(self) -> int:
         """Begin a recording; the number of the next block."""
-        self._beginning = len(self.events), Counter(self.by_component), self.flops
+        self._beginning = len(self.events), len(self.relabellings), Counter(self.by_component), self.flops
         self.peak = _NO_PEAK
         return len(self.events)
 
     def end(self) -> Recording:
         """End the recording."""
         assert self._beginning is not None
-        start, before, flops = self._beginning
+        start, relabelled, before, flops = self._beginning
         self._beginning = None
         peak = None
         if self.peak.bytes >= 0:
@@ -123,6 +138,8 @@ class Script(Ledger):
         return Recording(
             start,
             events,
+            {event.block: self.notes[event.block] for event in events if event.bytes > 0},
+            tuple(self.relabellings[relabelled:]),
             tuple([event.block for event in events if event.block in self.alive and event.bytes > 0]),
             _difference(self.by_component, before),
             peak,

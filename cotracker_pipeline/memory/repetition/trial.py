@@ -21,11 +21,13 @@ class Trial(NamedTuple):
 
     Attributes:
         recording: what it did to memory.
+        calls: numbers of the calls of modules that it made.
         output: one tensor, which it returned; empty the list to let it go.
         parameters, casts: where its gradients flow to beside its inputs, as in ``Forward``.
     """
 
     recording: Recording
+    calls: range
     output: list[Tensor]
     parameters: tuple[Tensor, ...]
     casts: tuple[Tensor, ...]
@@ -64,17 +66,17 @@ def try_out(
         invite(tracker, script, tensors_in(inputs), argument_guest)
         sources = [tensor for tensor in tensors_in(inputs) if tensor.requires_grad]
         prelude(sources)
-        first_node = torch.autograd._get_sequence_nr()
+        first_node, first_call = torch.autograd._get_sequence_nr(), len(trace.calls)
         script.begin()
         output = part.run(*inputs)
-        recording = script.end()
+        recording, calls = script.end(), range(first_call, len(trace.calls))
         if script.scenes:
             raise Unrepeatable("an input ends during the call")
         known = [get_gradient_edge(tensor).node for tensor in sources]
         parameters, others = _leaves(output.grad_fn, first_node, known)
         casts = _casts(others)
         invite(tracker, script, casts.values(), cast_guest)
-        return Trial(recording, [output], parameters, tuple(casts))
+        return Trial(recording, calls, [output], parameters, tuple(casts))
 
 
 def cached_casts(parameters: Sequence[Tensor]) -> list[Tensor]:

@@ -1,0 +1,30 @@
+"""The variants of the default study at a size at which a step can be taken here."""
+
+from pathlib import Path
+
+from cotracker_pipeline.config import Clip, ModelSize, load_study
+from cotracker_pipeline.memory.assembly import assemble_step
+from cotracker_pipeline.memory.step import TrainingStep
+
+STUDY = load_study(Path(__file__).parents[2] / "config" / "config.yaml")
+#: Tracks of a variant for one here.
+FACTOR = 24
+CLIP = Clip(batch_size=1, frames=8, height=32, width=48)
+MODEL = ModelSize(
+    window_len=4,
+    model_resolution=(32, 48),
+    num_virtual_tracks=4,
+    corr_levels=2,
+    feature_dim=16,
+    encoder_widths=(8, 8, 8, 16, 16),
+    hidden_size=16,
+    num_heads=2,
+    depth=2,
+)
+
+
+def small_step(name: str, device: str) -> TrainingStep:
+    """A step of the variant ``name``."""
+    _, recipe, strategy = STUDY.variant(name)
+    recipe = recipe.model_copy(update={"tracks": recipe.tracks // FACTOR, "iterations": 2})
+    return assemble_step(recipe, strategy, CLIP, MODEL, device)
