@@ -1,13 +1,15 @@
-"""Write one table: memory predicted or measured, accuracy, or an ablation of the study."""
+"""Write one table: memory predicted or measured, budgets, accuracy, or an ablation of the study."""
 
 import argparse
 from pathlib import Path
 
 from cotracker_pipeline.analysis.ablation_table import ablation_table
 from cotracker_pipeline.analysis.accuracy_table import accuracy_table
+from cotracker_pipeline.analysis.budgets_table import budgets_table
 from cotracker_pipeline.analysis.command import table_parser
 from cotracker_pipeline.analysis.evidence import (
     read_accuracy,
+    read_budgets,
     read_floors,
     read_measurements,
     read_predictions,
@@ -35,10 +37,14 @@ def _table(study: Study, arguments: argparse.Namespace) -> Table:
         return measured_table(
             study, read_measurements(arguments.measured), read_predictions(arguments.memory)
         )
+    if name == "budgets":
+        if arguments.budgets is None:
+            raise UserError("the table budgets needs --budgets; give the file that plan_budgets wrote")
+        return budgets_table(study, read_budgets(arguments.budgets))
     if name == "accuracy":
         return accuracy_table(study, read_accuracy(arguments.accuracy), read_floors(arguments.floors))
     if name not in study.ablations:
-        known = ", ".join(["memory", "measured", "accuracy", *study.ablations])
+        known = ", ".join(["memory", "measured", "budgets", "accuracy", *study.ablations])
         raise UserError(f"{arguments.config}: ablations has no '{name}'; choose one of {known}")
     return ablation_table(
         study,
@@ -52,11 +58,12 @@ def _table(study: Study, arguments: argparse.Namespace) -> Table:
 def _parser() -> argparse.ArgumentParser:
     parser = table_parser("tabulate", __doc__)
     parser.add_argument(
-        "--table", required=True, help="memory, measured, accuracy, or the name of an ablation"
+        "--table", required=True, help="memory, measured, budgets, accuracy, or the name of an ablation"
     )
     parser.add_argument(
         "--measured", type=Path, nargs="*", default=[], metavar="JSON", help="from measure_memory"
     )
+    parser.add_argument("--budgets", type=Path, metavar="JSON", help="from plan_budgets")
     return parser
 
 

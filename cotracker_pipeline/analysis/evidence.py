@@ -124,6 +124,30 @@ class Prediction(BaseModel):
     inference: tuple[InferencePeak, ...] = ()
 
 
+class Budget(BaseModel):
+    """The fastest rung that fits on a card; where nothing does, the leanest that was tried.
+
+    ``plain_flops``: operations of the study's own recipe, computed plainly. Further keys are let through.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    card_gib: int
+    allowed: tuple[str, ...]
+    rung: str
+    fits: bool
+    smallest_card_bytes: int
+    peak_allocated_bytes: int
+    flops: float
+    plain_flops: float
+
+
+class Budgets(BaseModel):
+    """What ``plan_budgets`` says: for every card the recipe kept, then whatever is allowed."""
+
+    budgets: tuple[Budget, ...]
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything that verdicts and figures rest on.
@@ -160,6 +184,11 @@ def read_predictions(paths: Iterable[Path]) -> dict[str, Prediction]:
 def read_measurements(paths: Iterable[Path]) -> list[Measurement]:
     """Measured memory and time, in the order of ``paths``. Raises ``UserError``."""
     return [_read_report(path, Measurement, "measure_memory") for path in paths]
+
+
+def read_budgets(path: Path) -> tuple[Budget, ...]:
+    """What fits on which card. Raises ``UserError``."""
+    return _read_report(path, Budgets, "plan_budgets").budgets
 
 
 def read_accuracy(paths: Iterable[Path]) -> pd.DataFrame:

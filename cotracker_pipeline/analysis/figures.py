@@ -32,7 +32,7 @@ SMOOTHED_ROWS = 5
 
 def memory_figure(study: Study, predictions: Mapping[str, Prediction]) -> Figure:
     """Stacked bars: what the training peak of each variant consists of, with card sizes as lines."""
-    figure, axes = _figure(height=1.8 + 0.32 * len(predictions))
+    figure, axes = plain_axes(height=1.8 + 0.32 * len(predictions))
     names = list(predictions)
     left = np.zeros(len(names))
     parts = dict.fromkeys(part for one in predictions.values() for part in one.breakdown)
@@ -55,7 +55,7 @@ def memory_figure(study: Study, predictions: Mapping[str, Prediction]) -> Figure
 
 def trade_off_figure(study: Study, predictions: Mapping[str, Prediction], accuracy: pd.DataFrame) -> Figure:
     """Accuracy against memory: one marker a variant, bars for the bootstrap interval."""
-    figure, axes = _figure(height=4.6)
+    figure, axes = plain_axes(height=4.6)
     runs = accuracy[accuracy["query_mode"] == "first"]
     for index, (name, of_variant) in enumerate(runs.groupby("variant", sort=False)):
         if name not in predictions:
@@ -83,7 +83,7 @@ def trade_off_figure(study: Study, predictions: Mapping[str, Prediction], accura
 
 def loss_figure(study: Study, losses: pd.DataFrame) -> Figure:
     """Training loss of every variant: mean over seeds, running mean over a few rows."""
-    figure, axes = _figure(height=4.2)
+    figure, axes = plain_axes(height=4.2)
     for index, (name, curves) in enumerate(losses.groupby("variant", sort=False)):
         mean = curves.groupby("step")["loss"].mean().rolling(SMOOTHED_ROWS, min_periods=1).mean()
         axes.plot(
@@ -105,7 +105,7 @@ def loss_figure(study: Study, losses: pd.DataFrame) -> Figure:
 
 def inference_figure(study: Study, predictions: Mapping[str, Prediction]) -> Figure:
     """Inference peak of every variant, by video length and track count."""
-    figure, axes = _figure(height=1.8 + 0.32 * len(predictions))
+    figure, axes = plain_axes(height=1.8 + 0.32 * len(predictions))
     names = list(predictions)
     cases = list(zip_longest(*(one.inference for one in predictions.values())))
     height = 0.8 / max(len(cases), 1)
@@ -136,6 +136,16 @@ def component_colours(names: Iterable[str]) -> dict[str, str]:
     return {name: known.get(name) or next(others) for name in ordered}
 
 
+def plain_axes(height: float) -> tuple[Figure, Axes]:
+    """A figure of this ``height`` in inches with axes in the style of all figures."""
+    figure = Figure(figsize=(8, height), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
 def save_svg(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write ``figure`` atomically; the same figure gives the same bytes."""
     with (
@@ -143,15 +153,6 @@ def save_svg(figure: Figure, path: str | os.PathLike[str]) -> None:
         atomic_path(path) as part,
     ):
         figure.savefig(part, format="svg", bbox_inches="tight", metadata={"Date": None})
-
-
-def _figure(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(8, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    axes.set_axisbelow(True)
-    return figure, axes
 
 
 def _plain_ticks(axis: Axis) -> None:

@@ -55,6 +55,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_losses(root / f"train/{name}/seed-{seed}/loss.csv", random)
             modes = {mode: accuracy + spread + random.normal(0, 0.001, VIDEOS) for mode in MODES}
             write_evaluation(root / f"eval/{name}/seed-{seed}/evaluation.csv", modes)
+    write(root / "memory/budgets.json", json.dumps({"budgets": budgets()}))
     for name, accuracy in FLOORS.items():
         write_evaluation(
             root / f"eval/baselines/{name}/evaluation.csv", dict.fromkeys(MODES, accuracy + spread)
@@ -77,6 +78,7 @@ def patterns() -> dict[str, str]:
 PATTERNS = {
     "--memory": "memory/predicted/*.json",
     "--measured": "memory/measured/*.json",
+    "--budgets": "memory/budgets.json",
     "--accuracy": "eval/*/seed-*/*.csv",
     "--floors": "eval/baselines/*/*.csv",
     "--losses": "train/*/seed-*/loss.csv",
@@ -138,6 +140,24 @@ def measurement(name: str, peak_gb: float) -> dict:
         "cuda": "13.0",
         "torch": "2.13.0",
     }
+
+
+def budgets() -> list[dict]:
+    """A large card takes everything, a small one nothing unless bf16 is allowed."""
+    cases = [(80, (), "plain"), (80, ("bf16",), "plain"), (6, (), "lean"), (6, ("bf16",), "bf16, lean")]
+    return [
+        {
+            "card_gib": card,
+            "allowed": allowed,
+            "rung": rung,
+            "fits": card == 80 or bool(allowed),
+            "smallest_card_bytes": int(6e9 if allowed else 12e9),
+            "peak_allocated_bytes": int(5e9),
+            "flops": 24e12 if rung == "plain" else 30e12,
+            "plain_flops": 24e12,
+        }
+        for card, allowed, rung in cases
+    ]
 
 
 def write_evaluation(path: Path, modes: dict[str, np.ndarray]) -> None:

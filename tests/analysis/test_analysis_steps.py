@@ -33,10 +33,10 @@ def inputs(results: Path, patterns: dict[str, str]) -> Callable[..., list[object
     ]
 
 
-@pytest.mark.parametrize("table", ["memory", "measured", "accuracy", "precision"])
+@pytest.mark.parametrize("table", ["memory", "measured", "budgets", "accuracy", "precision"])
 def test_tabulate(table: str, study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
     outputs = [tmp_path / f"out.{suffix}" for suffix in ("csv", "md", "tex", "html")]
-    given = inputs("--memory", "--measured", "--accuracy", "--floors")
+    given = inputs("--memory", "--measured", "--budgets", "--accuracy", "--floors")
     done = run("tabulate", "--config", study_file, "--table", table, *given, "--output", *outputs)
     assert done.returncode == 0, done.stderr
     assert all(path.stat().st_size > 100 for path in outputs)
@@ -45,8 +45,17 @@ def test_tabulate(table: str, study_file: Path, inputs: Callable[..., list[objec
 def test_tabulate_names_the_ablations_that_exist(study_file: Path, tmp_path: Path) -> None:
     done = run("tabulate", "--config", study_file, "--table", "presicion", "--output", tmp_path / "t.csv")
     assert done.returncode != 0
-    assert "ablations has no 'presicion'; choose one of memory, measured, accuracy, precision" in done.stderr
+    assert (
+        "ablations has no 'presicion'; choose one of memory, measured, budgets, accuracy, precision"
+        in done.stderr
+    )
     assert not (tmp_path / "t.csv").exists()
+
+
+def test_the_table_of_budgets_needs_their_file(study_file: Path, tmp_path: Path) -> None:
+    done = run("tabulate", "--config", study_file, "--table", "budgets", "--output", tmp_path / "t.csv")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "give the file that plan_budgets wrote" in done.stderr
 
 
 def test_judge(study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
@@ -70,5 +79,12 @@ def test_illustrate(study_file: Path, inputs: Callable[..., list[object]], tmp_p
 def test_illustrate_timeline(study_file: Path, results: Path, tmp_path: Path) -> None:
     memory, output = results / "memory/predicted/lean.json", tmp_path / "timeline.svg"
     done = run("illustrate_timeline", "--config", study_file, "--memory", memory, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert output.stat().st_size > 1000
+
+
+def test_illustrate_budgets(study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
+    output = tmp_path / "budgets.svg"
+    done = run("illustrate_budgets", "--config", study_file, *inputs("--budgets"), "--output", output)
     assert done.returncode == 0, done.stderr
     assert output.stat().st_size > 1000

@@ -7,8 +7,24 @@ import pytest
 from matplotlib.figure import Figure
 
 from cotracker_pipeline.analysis import figures, timelines
-from cotracker_pipeline.analysis.evidence import Evidence
+from cotracker_pipeline.analysis.budgets_figure import budgets_figure
+from cotracker_pipeline.analysis.evidence import Budget, Evidence
 from cotracker_pipeline.config import Study
+
+BUDGETS = [
+    Budget(
+        card_gib=card,
+        allowed=allowed,
+        rung="lean",
+        fits=card == 24,
+        smallest_card_bytes=9 * 10**9,
+        peak_allocated_bytes=8 * 10**9,
+        flops=30e12,
+        plain_flops=24e12,
+    )
+    for card in (24, 6)
+    for allowed in ((), ("bf16",))
+]
 
 DRAWN = {
     "memory": lambda study, evidence: figures.memory_figure(study, evidence.predictions),
@@ -19,6 +35,7 @@ DRAWN = {
     "loss": lambda study, evidence: figures.loss_figure(study, evidence.losses),
     "timeline": lambda study, evidence: timelines.timeline_figure(study, evidence.predictions["lean"]),
     "timelines": lambda study, evidence: timelines.timelines_figure(study, evidence.predictions),
+    "budgets": lambda study, _: budgets_figure(study, BUDGETS),
 }
 
 
@@ -79,6 +96,11 @@ def test_timelines_of_all_variants_keep_the_peaks(study: Study, evidence: Eviden
     assert points[:, 1].max() == pytest.approx(1020e-9)
     assert len(set(points[:, 0])) < len(sizes) / 2
     assert (points[:, 0].min(), points[:, 0].max()) == (0, len(sizes) - 1)
+
+
+def test_budgets_say_what_does_not_fit(study: Study) -> None:
+    labels = [text.get_text() for text in budgets_figure(study, BUDGETS).axes[0].texts]
+    assert labels == ["lean, x 1.25", "nothing fits; leanest: lean"] * 2
 
 
 def words(figure: Figure) -> str:

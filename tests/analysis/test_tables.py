@@ -9,9 +9,11 @@ import pytest
 
 from cotracker_pipeline.analysis.ablation_table import ablation_table
 from cotracker_pipeline.analysis.accuracy_table import accuracy_table
+from cotracker_pipeline.analysis.budgets_table import budgets_table
 from cotracker_pipeline.analysis.evidence import (
     Evidence,
     read_accuracy,
+    read_budgets,
     read_measurements,
     read_predictions,
 )
@@ -82,6 +84,26 @@ def test_measured_rows_carry_their_machine(measured: Table) -> None:
     assert "measured on Made-up GPU (driver 1.2, torch 2.13.0)" in measured.sections[0].heading
     assert measured.data["scale"].str.endswith("Made-up GPU (driver 1.2, torch 2.13.0)").all()
     assert measured.data["value"].notna().all()
+
+
+@pytest.fixture
+def budgets(study: Study, results: Path) -> Table:
+    return budgets_table(study, read_budgets(results / "memory/budgets.json"))
+
+
+def test_budgets_stand_apart_by_what_is_allowed(budgets: Table) -> None:
+    assert ["true size" in section.heading for section in budgets.sections] == [True, True]
+    kept, allowed = (section.heading.partition(", at")[0] for section in budgets.sections)
+    assert (kept, allowed) == ("Recipe kept", "Allowed to change: bf16")
+
+
+def test_budgets_say_what_fits_and_what_does_not(budgets: Table) -> None:
+    kept, allowed = (section.frame.set_index("card") for section in budgets.sections)
+    assert list(kept["fits"]) == ["yes", "nothing"]
+    assert list(allowed["fits"]) == ["yes", "yes"]
+    row = allowed.loc["6 GiB"]
+    assert (row["configuration"], row["needs GB"], row["x plain"]) == ("bf16, lean", "6.00", "1.25")
+    assert not budgets.data.duplicated(["scale", "subject", "measure"]).any()
 
 
 def test_accuracy_table_states_the_scale_in_every_heading(study: Study, evidence: Evidence) -> None:

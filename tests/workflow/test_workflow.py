@@ -90,7 +90,7 @@ def test_default_study_is_planned_whole(clone: Path) -> None:
     assert jobs["train"] == trainings
     assert jobs["evaluate"] == trainings
     assert jobs["predict_memory"] == jobs["illustrate_timeline"] == len(study.variants)
-    assert jobs["tabulate"] == 2 + len(study.ablations)
+    assert jobs["tabulate"] == 3 + len(study.ablations)
     assert {
         "render",
         "warm_up",
@@ -98,6 +98,8 @@ def test_default_study_is_planned_whole(clone: Path) -> None:
         "judge",
         "illustrate",
         "illustrate_clip",
+        "plan_budgets",
+        "illustrate_budgets",
         "report",
     } <= set(jobs)
 
@@ -116,11 +118,16 @@ def test_measuring_is_a_target_of_its_own(clone: Path) -> None:
     assert "measure_memory" not in planned(clone)
 
 
+def test_budgets_are_a_target_of_their_own(clone: Path) -> None:
+    steps = ("plan_budgets", "tabulate", "illustrate_budgets", "budgets")
+    assert planned(clone, "budgets") == dict.fromkeys(steps, 1)
+
+
 def test_a_study_that_trains_on_a_gpu_measures_too(clone: Path) -> None:
     change(clone / TINY, lambda study: study["training"].update(device="cuda"))
     jobs = planned(clone, "--configfile", TINY)
     assert jobs["measure_memory"] == 3
-    assert jobs["tabulate"] == 3 + len(
+    assert jobs["tabulate"] == 4 + len(
         Study.model_validate(yaml.safe_load((clone / TINY).read_text())).ablations
     )
 
@@ -200,7 +207,7 @@ def test_adding_a_variant_reruns_nothing_else(finished: Path) -> None:
     change(finished / TINY, lambda study: study["variants"].update(radius={"recipe": {"corr_radius": 2}}))
     jobs = planned(finished, "--configfile", TINY)
     assert (jobs["train"], jobs["evaluate"], jobs["predict_memory"]) == (2, 2, 1)
-    assert {"render", "warm_up", "evaluate_baseline", "illustrate_clip"}.isdisjoint(jobs)
+    assert {"render", "warm_up", "evaluate_baseline", "illustrate_clip", "plan_budgets"}.isdisjoint(jobs)
 
 
 def test_changing_a_variant_reruns_that_variant(finished: Path) -> None:

@@ -133,6 +133,7 @@ def table_inputs(wildcards):
     single = {
         "memory": memory,
         "measured": memory | {"measured": measurements(variants)},
+        "budgets": {"budgets": BUDGETS},
         "accuracy": accuracy,
     }
     return single.get(wildcards.table, memory | accuracy)
@@ -144,7 +145,12 @@ def table_files(table):
 
 def all_results():
     """Everything that the report shows."""
-    tables = ["memory", "accuracy", *(f"ablation-{name}" for name in STUDY.ablations)]
+    tables = [
+        "memory",
+        "budgets",
+        "accuracy",
+        *(f"ablation-{name}" for name in STUDY.ablations),
+    ]
     tables += ["verdicts"] if STUDY.claims else []
     # a study that trains on a GPU has one to measure on
     tables += ["measured"] if GPUS else []
@@ -152,6 +158,7 @@ def all_results():
         *(file for table in tables for file in table_files(table)),
         *(f"{RESULTS}/figures/{figure}.svg" for figure in FIGURES),
         *(f"{RESULTS}/figures/timeline-{variant}.svg" for variant in STUDY.variants),
+        BUDGETS_FIGURE,
         f"{RESULTS}/clips/baseline.html",
     ]
 
@@ -159,6 +166,8 @@ def all_results():
 STUDY = read_study(config)
 RESULTS = f"results/{STUDY.study}"
 STUDY_FILE = f"{RESULTS}/study.yaml"
+BUDGETS = f"{RESULTS}/memory/budgets.json"
+BUDGETS_FIGURE = f"{RESULTS}/figures/budgets.svg"
 # what the steps that run a model ask for: trainings on a CPU need not take turns
 GPUS = int(STUDY.training.device == "cuda")
 
@@ -178,6 +187,7 @@ wildcard_constraints:
             [
                 "memory",
                 "measured",
+                "budgets",
                 "accuracy",
                 *(f"ablation-{name}" for name in STUDY.ablations),
             ],

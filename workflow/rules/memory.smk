@@ -52,3 +52,35 @@ rule measure_memory:
 rule measured:
     input:
         table_files("measured"),
+
+
+rule plan_budgets:
+    input:
+        code=modules("plan_budgets"),
+    output:
+        json=BUDGETS,
+    log:
+        f"{RESULTS}/logs/plan_budgets.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plan_budgets.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    params:
+        study=STUDY_FILE,
+        recipe=plain(STUDY.recipe),
+        strategy=plain(STUDY.strategy),
+        memory=plain(STUDY.memory),
+    message:
+        "Planning what fits on which card"
+    shell:
+        "python -m cotracker_pipeline.plan_budgets --config {params.study:q}"
+        " --output {output.json:q} > {log:q} 2>&1"
+
+
+# the planner's table and figure alone: snakemake --cores all budgets
+rule budgets:
+    input:
+        table_files("budgets"),
+        BUDGETS_FIGURE,

@@ -29,11 +29,14 @@ rule tabulate:
         floors=lambda wildcards, input: input.get("floors", []),
         memory=lambda wildcards, input: input.get("memory", []),
         measured=lambda wildcards, input: input.get("measured", []),
+        budgets=lambda wildcards, input: (
+            ["--budgets", input.budgets] if "budgets" in input.keys() else []
+        ),
     message:
         "Writing the table {wildcards.table}"
     shell:
         "python -m cotracker_pipeline.tabulate --config {params.study:q} --table {params.name:q}"
-        " --memory {params.memory:q} --measured {params.measured:q}"
+        " --memory {params.memory:q} --measured {params.measured:q} {params.budgets:q}"
         " --accuracy {params.accuracy:q} --floors {params.floors:q} --output {output:q} > {log:q} 2>&1"
 
 
@@ -162,6 +165,36 @@ rule illustrate_timeline:
     shell:
         "python -m cotracker_pipeline.illustrate_timeline --config {params.study:q}"
         " --memory {input.memory:q} --output {output.svg:q} > {log:q} 2>&1"
+
+
+rule illustrate_budgets:
+    input:
+        code=modules("illustrate_budgets"),
+        budgets=BUDGETS,
+    output:
+        svg=report(
+            BUDGETS_FIGURE,
+            caption="../report/budgets.rst",
+            category="Figures",
+            labels={"figure": "what fits on which card"},
+        ),
+    log:
+        f"{RESULTS}/logs/illustrate_budgets.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/illustrate_budgets.tsv"
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=10,
+    params:
+        study=STUDY_FILE,
+        recipe=plain(STUDY.recipe),
+        memory=plain(STUDY.memory),
+    message:
+        "Drawing what fits on which card"
+    shell:
+        "python -m cotracker_pipeline.illustrate_budgets --config {params.study:q}"
+        " --budgets {input.budgets:q} --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule illustrate_clip:

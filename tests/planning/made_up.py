@@ -1,0 +1,51 @@
+"""Predictions that are made up, so that a walk takes no time."""
+
+from collections.abc import Callable, Iterable
+from itertools import combinations
+
+from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.memory import Prediction
+from cotracker_pipeline.memory.ledger import Peak
+from cotracker_pipeline.memory.timeline import Timeline
+from cotracker_pipeline.planning.ladder import ALLOWANCES, Rung, ladders
+from cotracker_pipeline.planning.search import Question
+
+
+def question_of(allowed: Iterable[str] = ()) -> Question:
+    return Question(Recipe(), Strategy(), Clip(), ModelSize(), frozenset(allowed))
+
+
+def every_rung(question: Question) -> list[Rung]:
+    """The whole ladder of a question, from the first rung to the last."""
+    recipes = ladders(question.recipe, question.strategy, question.allowed)
+    return [rung for tiers in recipes for tier in tiers for equals in tier for rung in equals]
+
+
+SUBSETS = [names for count in range(len(ALLOWANCES) + 1) for names in combinations(ALLOWANCES, count)]
+NAMES = {rung[1:]: rung.name for names in SUBSETS for rung in every_rung(question_of(names))}
+
+
+class MadeUp:
+    """A predictor that is told what a rung needs, by its name, and notes what it was asked.
+
+    Operations: ``plain`` and what each recomputation adds, per track. A batch needs its multiple.
+    """
+
+    def __init__(
+        self, need: Callable[[str], int], plain: int = 100, encoder: int = 5, transformer: int = 30
+    ) -> None:
+        self.need = need
+        self.asked: list[str] = []
+        self._plain = plain
+        self._costs = {"encoder": encoder, "transformer": transformer}
+
+    def flops(self, recipe: Recipe, strategy: Strategy) -> int:
+        return recipe.tracks * (self._plain + sum(self._costs[part] for part in strategy.checkpoint))
+
+    def __call__(self, recipe: Recipe, strategy: Strategy, clip: Clip, _: ModelSize) -> Prediction:
+        name = NAMES[recipe, strategy]
+        self.asked.append(name)
+        need = self.need(name) * clip.batch_size
+        peak = Peak(need, {"other": need}, "forward", "", "")
+        timeline = Timeline((), {}, ())
+        return Prediction(peak, need, need, need, 0, self.flops(recipe, strategy), timeline, ())
