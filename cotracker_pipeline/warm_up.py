@@ -12,7 +12,7 @@ from cotracker_pipeline.config import Training, WarmUp, load_study
 from cotracker_pipeline.data.clips import ClipDataset, Sample, batches
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.models.checkpoints import save_weights
-from cotracker_pipeline.models.encoder import Encoder
+from cotracker_pipeline.models.encoder import Encoder, encode_video
 from cotracker_pipeline.training.device import use_device
 from cotracker_pipeline.training.matching import matching_loss
 
@@ -51,8 +51,7 @@ def warm_up(shards: list[Path], training: Training, settings: WarmUp, seed: int)
 
 def _loss(encoder: Encoder, batch: Sample) -> Tensor:
     """Matching loss among the frames of each clip."""
-    images = 2 * (batch.video.float() / 255) - 1
-    maps = encoder(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+    maps = encode_video(encoder, batch.video.float())
     return matching_loss(maps, batch.trajectory, batch.visibility, encoder.stride)
 
 

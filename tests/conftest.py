@@ -1,6 +1,6 @@
-"""Comparison with golden numbers; at the end of a run the largest deviation from every golden file."""
+"""One thread; comparison with golden numbers, and in the end the largest deviation from each file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -12,6 +12,14 @@ DEVIATIONS = pytest.StashKey[Deviations]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[DEVIATIONS] = {}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

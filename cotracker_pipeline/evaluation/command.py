@@ -12,7 +12,7 @@ from cotracker_pipeline.files import atomic_path
 
 
 def evaluation_parser(step: str, description: str | None) -> argparse.ArgumentParser:
-    """The arguments of every evaluation: study, query mode, data and output."""
+    """The arguments of every evaluation: study, data and output."""
     parser = argparse.ArgumentParser(prog=f"python -m cotracker_pipeline.{step}", description=description)
     parser.add_argument("--config", type=Path, required=True, help="study file")
     parser.add_argument(

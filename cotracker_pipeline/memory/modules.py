@@ -91,8 +91,7 @@ class ModuleTrace:
         try:
             yield
         finally:
-            self._running.pop()
-            self._note()
+            self._finish()
 
     def _beginning(self, path: str) -> Any:
         def hook(_module: nn.Module, _args: Any) -> None:
@@ -106,6 +105,9 @@ class ModuleTrace:
         self._note()
 
     def _end(self, _module: nn.Module, _args: Any, _output: Any) -> None:
+        self._finish()
+
+    def _finish(self) -> None:
         self._running.pop()
         self._note()
 

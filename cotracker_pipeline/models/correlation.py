@@ -38,6 +38,19 @@ def neighbourhood(radius: int, like: Tensor) -> Tensor:
     return torch.cartesian_prod(steps, steps)
 
 
+def correlation_volume(features: Tensor, maps: Tensor) -> Tensor:
+    """Dot products of features with the features of all pixels, over √C.
+
+    Args:
+        features: (..., N, C).
+        maps: (..., C, H, W) with leading dimensions that broadcast to those of ``features``.
+
+    Returns:
+        (..., N, H·W).
+    """
+    return torch.matmul(features, maps.flatten(-2)) / math.sqrt(features.shape[-1])
+
+
 class Correlation(nn.Module):
     """Dot products of a track's feature with the features around its position, on every level.
 
@@ -67,10 +80,9 @@ class Correlation(nn.Module):
         return torch.cat(levels, dim=-1)
 
     def _sample_level(self, maps: Tensor, features: Tensor, centres: Tensor, offsets: Tensor) -> Tensor:
-        batch, frames, tracks, channels = features.shape
+        batch, frames, tracks, _ = features.shape
         height, width = maps.shape[-2:]
-        volume = torch.matmul(features, maps.flatten(-2)) / math.sqrt(channels)
-        volume = volume.reshape(batch * frames * tracks, 1, height, width)
+        volume = correlation_volume(features, maps).reshape(batch * frames * tracks, 1, height, width)
         points = centres[..., None, :] + offsets
         samples = sample_maps(volume, points.reshape(batch * frames * tracks, -1, 2))
         return samples.reshape(batch, frames, tracks, -1)

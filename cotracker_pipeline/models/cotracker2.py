@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from cotracker_pipeline.models.embeddings import (
     position_table,
     time_table,
 )
-from cotracker_pipeline.models.encoder import Encoder
+from cotracker_pipeline.models.encoder import Encoder, encode_video
 from cotracker_pipeline.models.first_estimate import best_match
 from cotracker_pipeline.models.precision import autocast
 from cotracker_pipeline.models.recomputation import recompute
@@ -144,12 +145,8 @@ class CoTracker2(nn.Module):
 
     def encode(self, video: Tensor) -> Tensor:
         """Encode each frame of a video: (B, T, 3, H, W) RGB, 0..255, to (B, T, C, H/stride, W/stride)."""
-        images = rearrange(2 * (video / 255) - 1, "b t c h w -> (b t) c h w")
-        if "encoder" in self.strategy.checkpoint:
-            maps = recompute(self._encode, images)
-        else:
-            maps = self._encode(images)
-        return rearrange(maps, "(b t) c h w -> b t c h w", b=len(video))
+        recomputed = "encoder" in self.strategy.checkpoint
+        return encode_video(partial(recompute, self._encode) if recomputed else self._encode, video)
 
     def track(
         self, maps: Tensor, queries: Tensor, iters: int = 4, is_train: bool = False

@@ -1,7 +1,10 @@
 """The convolutional encoder: one feature map per frame."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 
@@ -67,6 +70,20 @@ class Encoder(nn.Module):
             stages.append(F.interpolate(x, size, mode="bilinear", align_corners=True))
         x = F.relu(F.instance_norm(self.conv2(torch.cat(stages, dim=1))))
         return self.conv3(x)
+
+
+def encode_video(encode: Callable[[Tensor], Tensor], video: Tensor) -> Tensor:
+    """Encode each frame of a video.
+
+    Args:
+        encode: an ``Encoder``, or what computes it.
+        video: (B, T, 3, H, W) RGB, 0..255.
+
+    Returns:
+        (B, T, feature_dim, H // stride, W // stride).
+    """
+    maps = encode(rearrange(2 * (video / 255) - 1, "b t c h w -> (b t) c h w"))
+    return rearrange(maps, "(b t) c h w -> b t c h w", b=len(video))
 
 
 def _stage(in_channels: int, channels: int, stride: int) -> nn.Sequential:

@@ -1,12 +1,10 @@
 """Where refinement starts from: the best match of a track's feature in each frame of a window."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cotracker_pipeline.models.correlation import neighbourhood
+from cotracker_pipeline.models.correlation import correlation_volume, neighbourhood
 
 #: Feature pixels around the best match that the soft-argmax averages over.
 RADIUS = 2
@@ -24,13 +22,13 @@ def best_match(maps: Tensor, features: Tensor) -> Tensor:
         (B, S, N, 2) float32 as (x, y) in feature pixels.
     """
     height, width = maps.shape[-2:]
-    correlation = torch.einsum("bnc,bschw->bsnhw", features, maps) / math.sqrt(features.shape[-1])
-    index = correlation.flatten(-2).argmax(dim=-1)
+    correlation = correlation_volume(features[:, None], maps)
+    index = correlation.argmax(dim=-1)
     best = torch.stack([index % width, index // width], dim=-1)
     places = best[..., None, :] + neighbourhood(RADIUS, best)
     x, y = places.unbind(-1)
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     flat = y.clamp(0, height - 1) * width + x.clamp(0, width - 1)
-    values = correlation.float().flatten(-2).gather(-1, flat)
+    values = correlation.float().gather(-1, flat)
     weights = F.softmax(values.masked_fill(~inside, -torch.inf), dim=-1)
     return (weights[..., None] * places).sum(dim=-2)

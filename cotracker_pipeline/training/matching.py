@@ -1,19 +1,18 @@
 """Supervised matching: training an encoder so that a point's feature finds the point in another frame."""
 
-import math
 from itertools import permutations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cotracker_pipeline.models.correlation import correlation_volume
 from cotracker_pipeline.models.sampling import sample_maps
 
 
 def matching_loss(maps: Tensor, points: Tensor, visible: Tensor, stride: int) -> Tensor:
     """Cross-entropy of the true position among all positions of a feature map, over all pairs of frames.
 
-    The logits are the correlation that the tracker itself reads: dot product over √C.
+    The logits are the correlation that the tracker itself reads.
 
     Args:
         maps: (B, F, C, H, W) feature maps of at least two frames.
@@ -36,8 +35,9 @@ def matching_loss(maps: Tensor, points: Tensor, visible: Tensor, stride: int) ->
 
 def _log_probability(features: Tensor, maps: Tensor, points: Tensor) -> Tensor:
     """Of finding features (B, N, C) at points (B, N, 2) of maps (B, C, H, W): (B, N)."""
-    batch, count, channels = features.shape
-    logits = torch.matmul(features, maps.flatten(-2)) / math.sqrt(channels)
-    everywhere = F.log_softmax(logits, dim=-1).reshape(batch * count, 1, *maps.shape[-2:])
+    batch, count, _ = features.shape
+    everywhere = F.log_softmax(correlation_volume(features, maps), dim=-1).reshape(
+        batch * count, 1, *maps.shape[-2:]
+    )
     # reading the log-probability bilinearly weighs the four pixels around the true position
     return sample_maps(everywhere, points.reshape(-1, 1, 2)).reshape(batch, count)

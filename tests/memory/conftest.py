@@ -1,30 +1,14 @@
-"""A small model and clip, and one thread."""
+"""A small model and clip."""
 
 import pytest
-import torch
+from small_models import SMALL
 
 from cotracker_pipeline.config import Clip, ModelSize, Recipe
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def small_model() -> ModelSize:
-    return ModelSize(
-        model_resolution=(64, 96),
-        num_virtual_tracks=8,
-        feature_dim=32,
-        encoder_widths=(16, 16, 24, 32, 32),
-        hidden_size=48,
-        num_heads=4,
-        depth=1,
-    )
+    return SMALL
 
 
 @pytest.fixture

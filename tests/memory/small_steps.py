@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from cotracker_pipeline.config import Clip, ModelSize, load_study
+from small_models import TINY
+
+from cotracker_pipeline.config import Clip, load_study
 from cotracker_pipeline.memory.assembly import assemble_step
 from cotracker_pipeline.memory.step import TrainingStep
 
@@ -10,17 +12,7 @@ STUDY = load_study(Path(__file__).parents[2] / "config" / "config.yaml")
 #: Tracks of a variant for one here.
 FACTOR = 24
 CLIP = Clip(batch_size=1, frames=8, height=32, width=48)
-MODEL = ModelSize(
-    window_len=4,
-    model_resolution=(32, 48),
-    num_virtual_tracks=4,
-    corr_levels=2,
-    feature_dim=16,
-    encoder_widths=(8, 8, 8, 16, 16),
-    hidden_size=16,
-    num_heads=2,
-    depth=2,
-)
+MODEL = TINY.model_copy(update={"depth": 2})
 
 
 def small_step(name: str, device: str) -> TrainingStep:

@@ -71,11 +71,3 @@ def unit(name: str, shape: tuple[int, ...], seed: int = 11) -> torch.Tensor:
 @pytest.fixture(name="unit")
 def unit_fixture():
     return unit
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

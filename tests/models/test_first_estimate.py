@@ -3,8 +3,9 @@
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_models import TINY
 
-from cotracker_pipeline.config import ModelSize, Recipe, Strategy
+from cotracker_pipeline.config import Recipe, Strategy
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.first_estimate import best_match
 
@@ -44,18 +45,7 @@ def test_halfway_between_two_equal_pixels():
 
 
 def test_an_untrained_model_starts_there():
-    size = ModelSize(
-        window_len=4,
-        num_virtual_tracks=2,
-        model_resolution=(32, 32),
-        corr_levels=1,
-        feature_dim=16,
-        encoder_widths=(8, 8, 8, 8, 8),
-        hidden_size=8,
-        num_heads=2,
-        depth=1,
-        first_estimate="matching",
-    )
+    size = TINY.model_copy(update={"first_estimate": "matching"})
     torch.manual_seed(0)
     model = build_model(size, Recipe(), Strategy())
     torch.nn.init.zeros_(model.updateformer.flow_head.weight)

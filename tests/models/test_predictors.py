@@ -3,25 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from small_models import TINY
 
-from cotracker_pipeline.config import Evaluation, ModelSize, Recipe, Strategy
+from cotracker_pipeline.config import Evaluation, Recipe, Strategy
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.models import CoTracker2
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.checkpoints import load_model, load_weights, save_model
 from cotracker_pipeline.models.predictors import Predictor, load_trackers, support_points
-
-SMALL = ModelSize(
-    window_len=4,
-    num_virtual_tracks=4,
-    model_resolution=(32, 48),
-    corr_levels=2,
-    feature_dim=16,
-    encoder_widths=(8, 8, 8, 16, 16),
-    hidden_size=16,
-    num_heads=2,
-    depth=1,
-)
 
 
 def test_joint_prediction(rule, golden, near):
@@ -46,7 +35,7 @@ def test_support_grids(golden, near):
 def checkpoint(tmp_path):
     torch.manual_seed(0)
     path = tmp_path / "model.safetensors"
-    save_model(path, build_model(SMALL, Recipe(), Strategy()), SMALL, Recipe())
+    save_model(path, build_model(TINY, Recipe(), Strategy()), TINY, Recipe())
     return path
 
 
@@ -83,12 +72,12 @@ def test_the_trackers_of_a_checkpoint_encode_a_video_once(checkpoint, monkeypatc
 
 def test_a_checkpoint_comes_back(checkpoint):
     loaded = load_model(checkpoint, Strategy())
-    assert loaded.size == SMALL
+    assert loaded.size == TINY
     assert loaded.recipe == Recipe()
 
 
 def test_a_checkpoint_of_another_width_is_refused(checkpoint):
-    wider = build_model(SMALL.model_copy(update={"hidden_size": 32}), Recipe(), Strategy())
+    wider = build_model(TINY.model_copy(update={"hidden_size": 32}), Recipe(), Strategy())
     with pytest.raises(UserError, match="does not fit the configured model"):
         load_weights(checkpoint, wider)
 

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import pytest
 from made_up import every_rung, question_of
+from small_models import SMALL
 
-from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.config import Clip, Recipe, Strategy
 from cotracker_pipeline.memory import predict_peak_memory
 from cotracker_pipeline.planning.ladder import ALLOWANCES, CONCESSIONS, ladders
 
@@ -64,15 +65,7 @@ def test_concessions_are_values_of_a_recipe() -> None:
 @pytest.fixture(scope="module")
 def tiers() -> list[list[list]]:
     """The ladder with bf16, predicted for a small model: tiers of ways of precisions."""
-    model = ModelSize(
-        model_resolution=(64, 96),
-        num_virtual_tracks=8,
-        feature_dim=32,
-        encoder_widths=(16, 16, 24, 32, 32),
-        hidden_size=48,
-        num_heads=4,
-        depth=1,
-    )
+    model = SMALL
     clip = Clip(frames=8, height=64, width=96)
     [ladder] = ladders(Recipe(tracks=150, iterations=1), Strategy(), ["bf16"])
     return [

@@ -2,25 +2,16 @@
 
 import pytest
 import torch
+from small_models import TINY
 
-from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.config import Clip, Recipe, Strategy
 from cotracker_pipeline.data.clips import Sample
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.training.loop import Training
 from cotracker_pipeline.training.state import discard_state, load_state, save_state
 
-SIZE = ModelSize(
-    window_len=4,
-    num_virtual_tracks=4,
-    model_resolution=(32, 32),
-    corr_levels=2,
-    feature_dim=16,
-    encoder_widths=(8, 8, 8, 16, 16),
-    hidden_size=16,
-    num_heads=2,
-    depth=1,
-)
+SIZE = TINY.model_copy(update={"model_resolution": (32, 32)})
 RECIPE = Recipe(tracks=5, iterations=2, steps=4, learning_rate=1e-3)
 CLIP = Clip(batch_size=2, frames=6, height=32, width=32)
 

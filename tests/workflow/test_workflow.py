@@ -1,45 +1,24 @@
 """The workflow: its plan, its answers to mistakes, and what makes which job run again."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from running import BIN, ROOT, TINY, cloned, snakemake
 
 from cotracker_pipeline.config import Study
-
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-TINY = "config/test/tiny.yaml"
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A folder to run in, with all that the workflow reads."""
     return cloned(tmp_path)
-
-
-def cloned(folder: Path) -> Path:
-    for name in ("Snakefile", "workflow", "profiles", "config"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
-    return folder
-
-
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # without the virtual environment on PATH, as a user runs it who has not activated it
-    environment = {**os.environ, "PATH": os.defpath}
-    command = [BIN / "snakemake", *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, int]:

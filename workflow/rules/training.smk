@@ -16,7 +16,9 @@ rule warm_up:
     params:
         study=STUDY_FILE,
         seed=STUDY.seed,
-        training=plain(STUDY.training, without=["seeds", "save_every"]),
+        model=plain(STUDY.training.model),
+        settings=lambda wildcards: plain(STUDY.training.warm_up),
+        device=STUDY.training.device,
     message:
         "Training the encoder that all variants start from"
     shell:
