@@ -145,14 +145,13 @@ def _predicted(folder: Path | None, name: str, device: str) -> dict[str, Any]:
     if file is None or not file.is_file():
         return {}
     report = json.loads(file.read_text(encoding="utf-8"))
+    # CUDA reports whole blocks of its allocator
+    allocated = "peak_blocks_bytes" if device == "cuda" else "peak_allocated_bytes"
     return {
-        # CUDA reports whole blocks of its allocator
-        "predicted_allocated_bytes": report[
-            "peak_blocks_bytes" if device == "cuda" else "peak_allocated_bytes"
-        ],
+        "predicted_allocated_bytes": report[allocated],
         "predicted_storages_bytes": report["peak_allocated_bytes"],
         "predicted_reserved_bytes": report["peak_reserved_bytes"],
-        **_inference(report, "peak_allocated_bytes", "predicted_{}_bytes"),
+        **_inference(report, allocated, "predicted_{}_bytes"),
     }
 
 

@@ -104,11 +104,31 @@ class Clip(Section):
     width: Size = 512
 
 
+class Card(Section):
+    """What PyTorch and its libraries take of a GPU whatever is trained, and how PyTorch's allocator works.
+
+    The defaults are what was measured on an H100 (``results/reference``); smaller cards take less.
+    """
+
+    context_bytes: int = Field(
+        808_255_488,
+        ge=0,
+        description="beside PyTorch's allocator: the CUDA context, and the kernels of cuBLAS and cuDNN",
+    )
+    cublas_bytes: int = Field(
+        67_108_864, ge=0, description="workspaces that cuBLAS keeps inside of PyTorch's allocator"
+    )
+    expandable_segments: bool = Field(
+        False, description="train under PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True"
+    )
+
+
 class Memory(Section):
     """The true size: what peak memory is predicted and measured for."""
 
     model: ModelSize = ModelSize()
     clip: Clip = Clip()
+    card: Card = Card()
     inference_iterations: Size = Field(6, description="refinement iterations of the inference peak")
 
 

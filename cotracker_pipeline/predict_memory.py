@@ -35,7 +35,7 @@ def memory_report(variant: Variant, memory: Memory) -> dict[str, Any]:
     from cotracker_pipeline.memory import predict_peak_memory
 
     name, recipe, strategy = variant
-    prediction = predict_peak_memory(recipe, strategy, memory.clip, memory.model)
+    prediction = predict_peak_memory(recipe, strategy, memory.clip, memory.model, memory.card)
     inference = [_inference(variant, memory, *case) for case in inference_cases(recipe, memory.clip)]
     return {
         "variant": name,
@@ -88,12 +88,13 @@ def _inference(variant: Variant, memory: Memory, frames: int, tracks: int) -> di
         memory.clip.model_copy(update={"batch_size": 1, "frames": frames}),
         memory.model,
         memory.inference_iterations,
+        memory.card,
     )
     return {
         "frames": frames,
         "tracks": tracks,
         "iterations": memory.inference_iterations,
-        "peak_allocated_bytes": peak,
+        **peak._asdict(),
     }
 
 

@@ -36,12 +36,13 @@ LOSS_COLUMNS = (
 
 
 class InferencePeak(BaseModel):
-    """Peak memory of tracking one video without gradients."""
+    """Peak memory of tracking one video without gradients; ``peak_blocks_bytes`` is what a GPU reports."""
 
     frames: int
     tracks: int
     iterations: int
     peak_allocated_bytes: int
+    peak_blocks_bytes: int
 
 
 class MeasuredInference(BaseModel):

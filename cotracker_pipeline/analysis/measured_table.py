@@ -91,10 +91,10 @@ def _predicted(
     """Bytes allocated, reserved, and allocated in inference, counted as the measurement counts them."""
     if predicted is None:
         return None, None, None
-    inference = predicted.inference_peak_allocated_bytes
     # only CUDA's allocator has blocks and reserves
     if measured.cuda is None:
-        return predicted.peak_allocated_bytes, None, inference
+        return predicted.peak_allocated_bytes, None, predicted.inference_peak_allocated_bytes
+    inference = predicted.inference[0].peak_blocks_bytes if predicted.inference else None
     return predicted.peak_blocks_bytes, predicted.peak_reserved_bytes, inference
 
 

@@ -7,21 +7,18 @@ from typing import NamedTuple
 
 import torch
 
-from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.config import Card, Clip, ModelSize, Recipe, Strategy
 from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.memory.allocator import CachingAllocator
 from cotracker_pipeline.memory.assembly import assemble_step, blank_batch
 from cotracker_pipeline.memory.explanation import explain
 from cotracker_pipeline.memory.holders import Holder, peak_holders
 from cotracker_pipeline.memory.ledger import Peak
-from cotracker_pipeline.memory.reservation import reservation
+from cotracker_pipeline.memory.reservation import library_blocks, reservation
 from cotracker_pipeline.memory.step import let_go, track_inference, track_training_step
 from cotracker_pipeline.memory.timeline import Timeline, timeline
 from cotracker_pipeline.memory.tracker import MemoryTracker
 from cotracker_pipeline.models.build import build_model
-
-#: Bytes beside PyTorch's allocator: the CUDA context and kernels (0.3 to 0.6 GB), and what cuBLAS and cuDNN
-#: take for themselves. An estimate, to be replaced by what is measured on a card.
-LIBRARY_ALLOWANCE = 600_000_000
 
 
 class Prediction(NamedTuple):
@@ -29,11 +26,11 @@ class Prediction(NamedTuple):
 
     Attributes:
         peak: most bytes in live storages (each rounded up to 512 bytes), where and by what.
-        peak_blocks_bytes: the same in whole blocks of the allocator, about 1 % more; this is what
-            ``torch.cuda.max_memory_allocated`` reports.
+        peak_blocks_bytes: the same in whole blocks of the allocator, about 1 % more, and with cuBLAS's
+            workspaces; this is what ``torch.cuda.max_memory_allocated`` reports.
         peak_reserved_bytes: most bytes that the caching allocator reserves when nothing limits it.
         smallest_card_bytes: least memory of a card on which the step runs, ``allowance_bytes`` included.
-        allowance_bytes: what context and libraries were assumed to take.
+        allowance_bytes: what context and libraries were assumed to take, inside of the allocator or not.
         flops: operations of matrix products and convolutions, recomputed ones included.
         timeline: live bytes over the step.
         holders: what holds the bytes at the peak.
@@ -64,12 +61,25 @@ class Prediction(NamedTuple):
         return explain(self.peak, self.timeline, self.holders)
 
 
+class InferencePeak(NamedTuple):
+    """The memory of tracking one video.
+
+    Attributes:
+        peak_allocated_bytes: most bytes in live storages.
+        peak_blocks_bytes: the same in whole blocks of the allocator, with cuBLAS's workspaces and with those
+            that cuDNN takes where there is room: what ``torch.cuda.max_memory_allocated`` reports.
+    """
+
+    peak_allocated_bytes: int
+    peak_blocks_bytes: int
+
+
 def predict_peak_memory(
     recipe: Recipe,
     strategy: Strategy,
     clip: Clip,
     model: ModelSize = ModelSize(),  # noqa: B008  immutable
-    allowance_bytes: int = LIBRARY_ALLOWANCE,
+    card: Card = Card(),  # noqa: B008  immutable
 ) -> Prediction:
     """Predict the memory of one training step in the steady state.
 
@@ -77,7 +87,7 @@ def predict_peak_memory(
         recipe, strategy: what is trained, and how it is computed.
         clip: shape of the batch.
         model: sizes of the model.
-        allowance_bytes: what context and libraries take of a card beside the allocator.
+        card: what context and libraries take of it, and how its allocator works.
 
     Raises:
         UserError: when the model cannot process such a clip.
@@ -92,15 +102,15 @@ def predict_peak_memory(
 
     with _collector_paused():
         tracker = _track(track, clip)
-        reserved = reservation(tracker.events)
+        reserved = reservation(tracker.events, card)
         steps = timeline(tracker.ledger)
         holders = peak_holders(tracker.ledger, tracker.calls)
     return Prediction(
         tracker.peak,
         reserved.peak_blocks,
         reserved.peak,
-        reserved.smallest + allowance_bytes,
-        allowance_bytes,
+        reserved.smallest + card.context_bytes,
+        card.context_bytes + card.cublas_bytes,
         tracker.flops,
         steps,
         holders,
@@ -108,15 +118,21 @@ def predict_peak_memory(
 
 
 def predict_inference_peak(
-    recipe: Recipe, strategy: Strategy, clip: Clip, model: ModelSize, iterations: int
-) -> int:
-    """Bytes allocated at the peak of tracking the recipe's number of tracks without gradients.
+    recipe: Recipe,
+    strategy: Strategy,
+    clip: Clip,
+    model: ModelSize,
+    iterations: int,
+    card: Card = Card(),  # noqa: B008  immutable
+) -> InferencePeak:
+    """Predict the memory of tracking the recipe's number of tracks without gradients.
 
     Args:
         recipe, strategy: which model, and how it is computed.
         clip: shape of the video.
         model: sizes of the model.
         iterations: refinement iterations per window.
+        card: what libraries take of it.
 
     Raises:
         UserError: when the model cannot process such a video.
@@ -129,7 +145,9 @@ def predict_inference_peak(
         return track_inference(network, batch.video, batch.queries, iterations)
 
     with _collector_paused():
-        return _track(track, clip).peak.bytes
+        tracker = _track(track, clip)
+        allocator = CachingAllocator().replay([*library_blocks(card), *tracker.events])
+    return InferencePeak(tracker.peak.bytes, allocator.peak_allocated)
 
 
 def _track(run: Callable[[], MemoryTracker], clip: Clip) -> MemoryTracker:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from cotracker_pipeline.config import Card
 from cotracker_pipeline.memory.allocator import UNLIMITED, CachingAllocator, OutOfMemory
-from cotracker_pipeline.memory.ledger import Event
+from cotracker_pipeline.memory.ledger import GRANULE, Event
 
 #: The smallest limit is found to this part of itself.
 RESOLUTION = 0.001
@@ -15,7 +16,7 @@ _PARTS = 16
 
 
 class Reservation(NamedTuple):
-    """In bytes.
+    """In bytes, cuBLAS's workspaces included.
 
     Attributes:
         peak_blocks: most bytes of blocks in use, rests that are too small to be split off included; this is
@@ -30,10 +31,10 @@ class Reservation(NamedTuple):
     smallest: int
 
 
-def reservation(events: Sequence[Event]) -> Reservation:
+def reservation(events: Sequence[Event], card: Card) -> Reservation:
     """Replay the ``events`` of a step, twice in a row: the second one meets the fragments of the first."""
-    trace = two_steps(events)
-    replays = Replays(trace)
+    trace = [*library_blocks(card), *two_steps(events)]
+    replays = Replays(trace, card.expandable_segments)
     free_run = replays.below(UNLIMITED)
     fails = max(accumulate(size for _, size in trace), default=0) - 1
     runs = free_run.peak_reserved
@@ -57,6 +58,11 @@ def two_steps(events: Sequence[Event]) -> list[tuple[int, int]]:
     return [*before, *step, *[(block + shift, size) for block, size in step]]
 
 
+def library_blocks(card: Card) -> list[tuple[int, int]]:
+    """What cuBLAS keeps inside of the allocator, as pairs of block and bytes."""
+    return [(-1, -(-card.cublas_bytes // GRANULE) * GRANULE)] if card.cublas_bytes else []
+
+
 class Replays:
     """A trace, replayed below several limits without repeating what they have in common.
 
@@ -65,10 +71,10 @@ class Replays:
     they do.
     """
 
-    def __init__(self, trace: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, trace: Sequence[tuple[int, int]], expandable: bool = False) -> None:
         self._trace = trace
         self._part = 1 + len(trace) // _PARTS
-        self._states = [(0, CachingAllocator())]
+        self._states = [(0, CachingAllocator(expandable=expandable))]
 
     def below(self, limit: int) -> CachingAllocator:
         """The final state below ``limit``. Raises ``OutOfMemory``."""

@@ -13,6 +13,7 @@ from cotracker_pipeline.memory.meta_kernels import MetaKernels
 from cotracker_pipeline.memory.modules import ModuleTrace
 from cotracker_pipeline.memory.repetition import MustRun, Repetition
 from cotracker_pipeline.memory.tracker import Execute, MemoryTracker, call
+from cotracker_pipeline.memory.workspaces import WorkspaceTracker
 
 #: Shared by all steps: what an operator does on meta never changes.
 _META_KERNELS = MetaKernels()
@@ -73,7 +74,7 @@ def let_go(step: TrainingStep, tracker: MemoryTracker) -> None:
 
 
 def track_inference(model: nn.Module, video: Tensor, queries: Tensor, iterations: int) -> MemoryTracker:
-    """Track ``model(video, queries, iterations)`` without gradients.
+    """Track ``model(video, queries, iterations)`` without gradients; cuDNN's workspaces are among the events.
 
     Args:
         model: on the device of the video.
@@ -83,7 +84,7 @@ def track_inference(model: nn.Module, video: Tensor, queries: Tensor, iterations
     """
     device = video.device.type
     with ModuleTrace(model) as trace:
-        tracker = MemoryTracker(device, trace.current, _execution(device))
+        tracker = WorkspaceTracker(device, trace.current, _execution(device))
         tracker.register(PARAMETERS, [*model.parameters(), *model.buffers()])
         tracker.register(BATCH, [video, queries])
         repetition = _repetition(model, tracker, trace, device)

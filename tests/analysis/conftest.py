@@ -100,7 +100,13 @@ def prediction(name: str, peak_gb: float) -> dict:
         "explanation": [f"{peak_gb:.2f} GB are live at the peak.", f"{peak_gb:.2f} GB (100.0 %): made-up.*."],
         "timeline": timeline(peak),
         "inference": [
-            {"frames": 24, "tracks": tracks, "iterations": 6, "peak_allocated_bytes": int(2e9)}
+            {
+                "frames": 24,
+                "tracks": tracks,
+                "iterations": 6,
+                "peak_allocated_bytes": int(2e9),
+                "peak_blocks_bytes": int(2.5e9),
+            }
             for tracks in (768, 6144)
         ],
     }

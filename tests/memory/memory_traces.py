@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from cotracker_pipeline.memory.allocator import MIB
 from cotracker_pipeline.memory.ledger import GRANULE, Event
+from cotracker_pipeline.memory.segments import MIB
 
 sizes = st.integers(1, 3 * MIB // GRANULE) | st.integers(1, 60 * MIB // GRANULE)
 
