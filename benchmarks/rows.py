@@ -19,6 +19,7 @@ MACHINE_COLUMNS = (
     "cudnn",
     "convolution_tf32",
     "product_tf32",
+    "allocator",
     "python",
     "torch",
     "date",

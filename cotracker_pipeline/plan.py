@@ -33,7 +33,7 @@ def main() -> None:
     own = Own(recipe, strategy, memory.clip)
     question = _question(arguments, recipe, strategy, memory)
     check_parameters_fit(question.recipe, question.model, arguments.gpu_memory)
-    with predicting() as predict:
+    with predicting(question.card) as predict:
         plan = search(question, arguments.gpu_memory, predict)
         batch = _batch(plan, predict) if arguments.batch_size == LARGEST else None
         more = None if plan.chosen else least_allowance(question, arguments.gpu_memory, predict)
@@ -72,6 +72,7 @@ def _question(arguments: argparse.Namespace, recipe: Recipe, strategy: Strategy,
         ),
         memory.model,
         frozenset(arguments.allow),
+        memory.card.model_copy(update={"expandable_segments": True} if arguments.expandable_segments else {}),
     )
 
 
@@ -110,6 +111,11 @@ def _parser() -> argparse.ArgumentParser:
         type=_batch_size,
         metavar="N",
         help=f"clips in a batch (default: the study's); {LARGEST}: also say how many fit on the rung chosen",
+    )
+    parser.add_argument(
+        "--expandable-segments",
+        action="store_true",
+        help="plan for a training whose allocator has expandable segments: less is lost to fragments",
     )
     _add_allowances(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all that was predicted")

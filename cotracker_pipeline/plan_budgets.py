@@ -16,8 +16,9 @@ def main() -> None:
     """Command line."""
     arguments = _parser().parse_args()
     study = load_study(arguments.config)
-    question = Question(study.recipe, study.strategy, study.memory.clip, study.memory.model)
-    with predicting() as predict:
+    memory = study.memory
+    question = Question(study.recipe, study.strategy, memory.clip, memory.model, card=memory.card)
+    with predicting(memory.card) as predict:
         report = {"budgets": list(budgets(question, CARDS, predict))}
     write_text(arguments.output, json.dumps(report, indent=2) + "\n")
 

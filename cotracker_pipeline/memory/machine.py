@@ -1,5 +1,6 @@
 """Where and with what something was measured."""
 
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ class Machine(NamedTuple):
         threads: CPU threads of an operator.
         driver, cuda, cudnn: versions, on a GPU.
         convolution_tf32, product_tf32: whether convolutions and matrix products of fp32 may round to TF32.
+        allocator: settings of PyTorch's allocator, as the environment gives them.
         python, torch: versions.
         date: ISO 8601, UTC.
         commit: of the source tree, with "-dirty" where it is changed.
@@ -34,6 +36,7 @@ class Machine(NamedTuple):
     cudnn: str | None
     convolution_tf32: bool | None
     product_tf32: bool | None
+    allocator: str | None
     python: str
     torch: str
     date: str
@@ -53,6 +56,7 @@ def describe_machine(device: str) -> Machine:
         cudnn=str(torch.backends.cudnn.version()) if on_gpu else None,
         convolution_tf32=torch.backends.cudnn.allow_tf32 if on_gpu else None,
         product_tf32=torch.backends.cuda.matmul.allow_tf32 if on_gpu else None,
+        allocator=os.environ.get("PYTORCH_CUDA_ALLOC_CONF") if on_gpu else None,
         python=platform.python_version(),
         torch=torch.__version__,
         date=datetime.now(UTC).isoformat(timespec="seconds"),

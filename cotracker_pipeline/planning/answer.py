@@ -14,6 +14,9 @@ ROWS = 8
 #: Characters of the longest name in the table.
 NAME = 60
 
+#: The setting of PyTorch's allocator that ``Card.expandable_segments`` stands for.
+EXPANDABLE = "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True"
+
 
 class Own(NamedTuple):
     """What the study says itself, which the lines to paste are relative to."""
@@ -100,5 +103,7 @@ def _paste(plan: Plan, chosen: Tried, own: Own, batch: LargestBatch | None) -> l
     name = f"plan-{plan.card_bytes / GIB:.4g}gb"
     lines = variant_lines(name, chosen.rung[1:], own[:2])
     if line := clip_line(clip, own.clip):
-        return ["Paste below variants:", *lines, "and into memory (and training, to train so):", f"  {line}"]
+        lines += ["and into memory (and training, to train so):", f"  {line}"]
+    if plan.question.card.expandable_segments:
+        lines.append(f"and train with {EXPANDABLE} in the environment")
     return ["Paste below variants:", *lines]

@@ -6,20 +6,20 @@ from functools import cache
 
 from tqdm import tqdm
 
-from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.config import Card, Clip, ModelSize, Recipe, Strategy
 from cotracker_pipeline.memory import Prediction, predict_peak_memory
 from cotracker_pipeline.planning.search import Predictor
 
 
 @contextmanager
-def predicting() -> Iterator[Predictor]:
-    """A predictor that remembers, while a bar counts what it had to compute."""
+def predicting(card: Card) -> Iterator[Predictor]:
+    """A predictor for ``card`` that remembers, while a bar counts what it had to compute."""
     # on a terminal only: elsewhere an error must stay one line
     with tqdm(desc="predicting", unit="rung", leave=False, disable=None) as bar:
 
         @cache
         def predict(recipe: Recipe, strategy: Strategy, clip: Clip, model: ModelSize) -> Prediction:
-            prediction = predict_peak_memory(recipe, strategy, clip, model)
+            prediction = predict_peak_memory(recipe, strategy, clip, model, card)
             bar.update()
             return prediction
 

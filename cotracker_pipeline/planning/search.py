@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.config import Card, Clip, ModelSize, Recipe, Strategy
 from cotracker_pipeline.memory import Prediction
 from cotracker_pipeline.planning.ladder import ALLOWANCES, Rung, Tier, ladders
 
@@ -12,13 +12,14 @@ Predictor = Callable[[Recipe, Strategy, Clip, ModelSize], Prediction]
 
 
 class Question(NamedTuple):
-    """What is to be trained, and which of ``ALLOWANCES`` may change it."""
+    """What is to be trained, which of ``ALLOWANCES`` may change it, and what its card needs for itself."""
 
     recipe: Recipe
     strategy: Strategy
     clip: Clip
     model: ModelSize
     allowed: frozenset[str] = frozenset()
+    card: Card = Card()
 
 
 class Tried(NamedTuple):

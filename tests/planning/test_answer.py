@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import MadeUp, every_rung, question_of
 
-from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy, parse_study
+from cotracker_pipeline.config import Card, Clip, ModelSize, Recipe, Strategy, parse_study
 from cotracker_pipeline.planning.answer import Own, answer, refusal
 from cotracker_pipeline.planning.batch import largest_batch
 from cotracker_pipeline.planning.ladder import ALLOWANCES
@@ -42,8 +42,16 @@ def test_an_answer_says_what_fits_at_which_cost_and_what_to_paste(needs: dict[st
     ]
 
 
+def test_an_answer_for_expandable_segments_says_how_to_get_them(needs: dict[str, int]) -> None:
+    question = question_of()._replace(card=Card(expandable_segments=True))
+    needs |= dict.fromkeys(needs, 10**9)
+    last = answer(planned(question, 24 * 2**30, needs), PUBLISHED).splitlines()[-1]
+    assert last == "and train with PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True in the environment"
+
+
 def test_the_longest_answer_fits_on_a_screen(needs: dict[str, int]) -> None:
-    question = question_of(ALLOWANCES)._replace(clip=Clip(batch_size=1, frames=23))
+    expandable = Card(expandable_segments=True)
+    question = question_of(ALLOWANCES)._replace(clip=Clip(batch_size=1, frames=23), card=expandable)
     last = every_rung(question)[-1]
     needs |= dict.fromkeys(needs, 9000 * 10**9) | {last.name: 10**9}
     predict = MadeUp(needs.__getitem__)
@@ -52,7 +60,7 @@ def test_the_longest_answer_fits_on_a_screen(needs: dict[str, int]) -> None:
     assert plan.chosen.rung == last
     text = answer(plan, PUBLISHED, largest_batch(question, last, 2**30, predict))
     lines = text.splitlines()
-    assert len(lines) <= 24
+    assert len(lines) <= 25
     assert max(map(len, lines)) <= 100
     assert f"({len(plan.tried) - 8} before these: 0 fit)" in lines
     assert "Largest batch on this rung: 1, which needs 1.00 GB; 2 would need 2.00 GB" in lines

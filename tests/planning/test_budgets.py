@@ -44,7 +44,7 @@ def test_the_step_predicts_each_case_once(
 ) -> None:
     study, output = tmp_path / "study.yaml", tmp_path / "budgets.json"
     study.write_text(json.dumps(STUDY))
-    monkeypatch.setattr(predictor, "predict_peak_memory", predict)
+    monkeypatch.setattr(predictor, "predict_peak_memory", lambda *case: predict(*case[:4]))
     monkeypatch.setattr(sys, "argv", ["plan_budgets", "--config", str(study), "--output", str(output)])
     plan_budgets.main()
     assert len(predict.asked) == len(set(predict.asked))

@@ -30,6 +30,7 @@ STUDY = {
             "depth": 1,
         },
         "clip": {"frames": 8, "height": 64, "width": 96},
+        "card": {"context_bytes": 600_000_000, "cublas_bytes": 0},
     },
     "data": {"train": {"files": ["a.h5"]}, "eval": {"files": ["b.h5"]}},
     "variants": {"baseline": {}},
@@ -119,9 +120,9 @@ def test_a_question_of_batch_size(
 ) -> None:
     asked = []
 
-    def noted(recipe, strategy, clip, model):
+    def noted(recipe, strategy, clip, model, card):
         asked.append((recipe, strategy, clip))
-        return predict_peak_memory(recipe, strategy, clip, model)
+        return predict_peak_memory(recipe, strategy, clip, model, card)
 
     monkeypatch.setattr(predictor, "predict_peak_memory", noted)
     given = ("--config", study_file, "--frames", 4, "--radius", 2, "--batch-size")
