@@ -11,6 +11,10 @@ from cotracker_pipeline.memory.ledger import GRANULE, Event
 #: The smallest limit is found to this part of itself.
 RESOLUTION = 0.001
 
+#: The first limit that is tried lies so much above the live bytes: most steps lose no more to fragments, and
+#: what fails is found out early in a replay.
+FIRST_STEP = 0.02
+
 #: Parts of a trace after which the state of the allocator is kept.
 _PARTS = 16
 
@@ -38,12 +42,14 @@ def reservation(events: Sequence[Event], card: Card) -> Reservation:
     free_run = replays.below(UNLIMITED)
     fails = max(accumulate(size for _, size in trace), default=0) - 1
     runs = free_run.peak_reserved
+    step = FIRST_STEP * fails
     while runs - fails > max(1, RESOLUTION * runs):
-        middle = (fails + runs) // 2
+        limit = min(fails + int(step), (fails + runs) // 2)
         try:
-            runs = replays.below(middle).peak_reserved
+            runs = replays.below(limit).peak_reserved
         except OutOfMemory:
-            fails = middle
+            fails = limit
+            step *= 2
     return Reservation(free_run.peak_allocated, free_run.peak_reserved, runs)
 
 
