@@ -1,7 +1,7 @@
 """The peak memory of a training step and of inference, predicted on meta tensors: no GPU, no allocation."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -15,9 +15,8 @@ from cotracker_pipeline.memory.explanation import explain
 from cotracker_pipeline.memory.holders import Holder, peak_holders
 from cotracker_pipeline.memory.ledger import Peak
 from cotracker_pipeline.memory.reservation import library_blocks, reservation
-from cotracker_pipeline.memory.step import let_go, track_inference, track_training_step
+from cotracker_pipeline.memory.step import track_inference, track_training_step
 from cotracker_pipeline.memory.timeline import Timeline, timeline
-from cotracker_pipeline.memory.tracker import MemoryTracker
 from cotracker_pipeline.models.build import build_model
 
 
@@ -93,15 +92,10 @@ def predict_peak_memory(
         UserError: when the model cannot process such a clip.
     """
 
-    def track() -> MemoryTracker:
+    with _collector_paused(), _too_small_named(clip):
+        # lives to the end of this function, and so do parameters, optimiser state and batch in the events
         step = assemble_step(recipe, strategy, clip, model, "meta")
         tracker = track_training_step(step)
-        # here, because it is not certain when Python would do it
-        let_go(step, tracker)
-        return tracker
-
-    with _collector_paused():
-        tracker = _track(track, clip)
         reserved = reservation(tracker.events, card)
         steps = timeline(tracker.ledger)
         holders = peak_holders(tracker.ledger, tracker.calls)
@@ -138,21 +132,19 @@ def predict_inference_peak(
         UserError: when the model cannot process such a video.
     """
 
-    def track() -> MemoryTracker:
+    with _collector_paused(), _too_small_named(clip):
         with torch.device("meta"):
             network = build_model(model, recipe, strategy)
         batch = blank_batch(clip, recipe.tracks, "meta")
-        return track_inference(network, batch.video, batch.queries, iterations)
-
-    with _collector_paused():
-        tracker = _track(track, clip)
+        tracker = track_inference(network, batch.video, batch.queries, iterations)
         allocator = CachingAllocator().replay([*library_blocks(card), *tracker.events])
     return InferencePeak(tracker.peak.bytes, allocator.peak_allocated)
 
 
-def _track(run: Callable[[], MemoryTracker], clip: Clip) -> MemoryTracker:
+@contextmanager
+def _too_small_named(clip: Clip) -> Iterator[None]:
     try:
-        return run()
+        yield
     except (RuntimeError, ValueError) as error:
         # no value is computed on meta tensors, so only shapes can be at fault
         reason = str(error).splitlines()[0]

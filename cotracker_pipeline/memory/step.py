@@ -67,12 +67,6 @@ def track_training_step(step: TrainingStep) -> MemoryTracker:
             step.model.zero_grad(set_to_none=True)
 
 
-def let_go(step: TrainingStep, tracker: MemoryTracker) -> None:
-    """Count the optimiser's state and the batch as released, as they are when ``step`` is dropped."""
-    for tensor in [*_optimiser_state(step.optimiser), *reversed(step.batch)]:
-        tracker.abandon(tensor)
-
-
 def track_inference(model: nn.Module, video: Tensor, queries: Tensor, iterations: int) -> MemoryTracker:
     """Track ``model(video, queries, iterations)`` without gradients; cuDNN's workspaces are among the events.
 

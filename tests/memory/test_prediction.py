@@ -7,7 +7,7 @@ from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.memory import predict_inference_peak, predict_peak_memory
 from cotracker_pipeline.memory.assembly import assemble_step
 from cotracker_pipeline.memory.segments import MIB
-from cotracker_pipeline.memory.step import let_go, track_training_step
+from cotracker_pipeline.memory.step import track_training_step
 from cotracker_pipeline.memory.tracker import MemoryTracker
 
 BOTH = ("encoder", "transformer")
@@ -56,14 +56,6 @@ def test_only_what_outlives_the_step_is_left(small_recipe, small_clip, small_mod
     assert sum(event.bytes for event in tracker.events) == tracker.live_bytes
     lasting = ("parameters", "optimiser", "batch")
     assert tracker.live_bytes == sum(tracker.peak.breakdown[name] for name in lasting)
-
-
-def test_a_step_that_is_let_go_leaves_its_model(small_recipe, small_clip, small_model):
-    step = assemble_step(small_recipe, Strategy(), small_clip, small_model, "meta")
-    tracker = track_training_step(step)
-    let_go(step, tracker)
-    assert tracker.live_bytes == tracker.peak.breakdown["parameters"]
-    assert sum(event.bytes for event in tracker.events) == tracker.live_bytes
 
 
 def test_checkpointing_lowers_the_peak_and_costs_operations(small_recipe, small_clip, small_model):
