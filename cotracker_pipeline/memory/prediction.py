@@ -150,7 +150,7 @@ def _too_small_named(clip: Clip) -> Iterator[None]:
         reason = str(error).splitlines()[0]
         raise UserError(
             f"a clip of {clip.frames} frames of {clip.height}x{clip.width} cannot be processed by this model "
-            f"({reason}); choose a larger clip or a smaller model"
+            f"({reason}); choose another size of clip or model"
         ) from error
 
 
