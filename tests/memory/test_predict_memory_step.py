@@ -84,7 +84,7 @@ def test_the_timeline_and_the_holders_agree_with_the_peak(predict, tmp_path):
     ("variant", "clip", "sentence"),
     [
         ("leen", {}, "did you mean 'lean'?"),
-        ("baseline", {"height": 4, "width": 4}, "choose a larger clip"),
+        ("baseline", {"height": 4, "width": 4}, "choose another size of clip"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_no_file(predict, tmp_path, variant, clip, sentence):

@@ -94,7 +94,7 @@ def outcome(
         (["--gpu-memory", "24GB", "--allow", "fp8"], "choose from bf16, no-track-mask, radius, tracks"),
         (["--gpu-memory", "24GB", "--config", "no.yaml"], "no.yaml: cannot be read"),
         (["--gpu-memory", "0.5GB"], "0.5 GiB = 0.54 GB cannot hold the parameters"),
-        (["--gpu-memory", "24GB", "--height", "4", "--width", "4"], "choose a larger clip"),
+        (["--gpu-memory", "24GB", "--height", "4", "--width", "4"], "choose another size of clip"),
     ],
 )
 def test_bad_input_is_one_sentence(outcome: Callable, arguments: list[str], sentence: str) -> None:
