@@ -41,6 +41,9 @@ class Strategy(Section):
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="bf16: autocast of encoder, correlation and transformer; coordinates stay fp32"
     )
+    attention: Literal["explicit", "fused"] = Field(
+        "explicit", description="fused: attention without its logits in memory"
+    )
     checkpoint: tuple[Checkpointable, ...] = Field(
         (), description="parts whose activations are recomputed in the backward pass instead of kept"
     )

@@ -10,6 +10,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
+from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import Correlation, build_pyramid
 from cotracker_pipeline.models.embeddings import (
     DISPLACEMENT_WIDTH,
@@ -19,7 +20,7 @@ from cotracker_pipeline.models.embeddings import (
 )
 from cotracker_pipeline.models.encoder import Encoder
 from cotracker_pipeline.models.first_estimate import best_match
-from cotracker_pipeline.models.precision import autocast
+from cotracker_pipeline.models.precision import autocast, computed_dtype
 from cotracker_pipeline.models.recomputation import recompute
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
 from cotracker_pipeline.models.transformer import UpdateTransformer
@@ -109,7 +110,7 @@ class CoTracker2(nn.Module):
         self.fnet = Encoder(feature_dim, stride, encoder_widths)
         self.correlation = Correlation(corr_radius)
         self.updateformer = UpdateTransformer(
-            self.token_width, 2 + feature_dim, hidden_size, num_heads, depth, num_virtual_tracks
+            self.token_width, 2 + feature_dim, hidden_size, num_heads, depth, num_virtual_tracks, strategy
         )
         self.norm = nn.GroupNorm(1, feature_dim)
         self.track_feat_updater = nn.Sequential(nn.Linear(feature_dim, feature_dim), nn.GELU())
@@ -203,9 +204,9 @@ class CoTracker2(nn.Module):
         with autocast(self.strategy.precision, images.device):
             return self.fnet(images)
 
-    def _update(self, tokens: Tensor, active: Tensor) -> Tensor:
+    def _update(self, tokens: Tensor, mask: Mask) -> Tensor:
         with autocast(self.strategy.precision, tokens.device):
-            return self.updateformer(tokens, active)
+            return self.updateformer(tokens, mask)
 
     def _window_state(
         self,
@@ -257,12 +258,13 @@ class CoTracker2(nn.Module):
         position = sample_maps(self.pos_emb.repeat(len(maps), 1, 1, 1), state.coords[:, 0])
         embedding = position[:, :, None] + self.time_emb[:, None]
         active = state.active if self.use_attention_mask else torch.ones_like(state.active)
+        mask = self.updateformer.mask(active, computed_dtype(self.strategy.precision, embedding.dtype))
         coords, features = state.coords, state.features
         predictions = []
         for _ in range(iters):
-            coords, features = self._iterate(pyramid, coords.detach(), features, state, embedding, active)
+            coords, features = self._iterate(pyramid, coords.detach(), features, state, embedding, mask)
             predictions.append(coords * self.stride)
-        return predictions, self.vis_predictor(features)[..., 0].float()
+        return predictions, self.vis_predictor(features)[..., 0].to(coords.dtype)
 
     def _iterate(
         self,
@@ -271,14 +273,14 @@ class CoTracker2(nn.Module):
         features: Tensor,
         state: WindowState,
         embedding: Tensor,
-        active: Tensor,
+        mask: Mask,
     ) -> tuple[Tensor, Tensor]:
         """One refinement: new coords (B, S, N, 2) in feature pixels, new features (B, S, N, C)."""
         tokens = self._tokens(pyramid, coords, features, state) + embedding
         if "transformer" in self.strategy.checkpoint:
-            delta = recompute(self._update, tokens, active)
+            delta = recompute(self._update, tokens, mask)
         else:
-            delta = self._update(tokens, active)
+            delta = self._update(tokens, mask)
         delta = rearrange(delta, "b n s d -> b s n d")
         return coords + delta[..., :2], features + self._feature_update(delta[..., 2:])
 

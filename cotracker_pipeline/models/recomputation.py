@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ Caller = Callable[..., Tensor]
 _callers: list[Caller] = []
 
 
-def recompute(part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+def recompute(part: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """Call ``part(*inputs)`` keeping only the inputs; the backward pass computes the rest again.
 
     Exact: the same operations on the same numbers. Nothing in the model draws random numbers, so the random
@@ -25,7 +26,7 @@ def recompute(part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     return caller(part, *inputs)
 
 
-def checkpointed(part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+def checkpointed(part: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """What ``recompute`` does while gradients are recorded."""
     return checkpoint(part, *inputs, use_reentrant=False, preserve_rng_state=False)
 

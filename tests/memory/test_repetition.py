@@ -31,6 +31,8 @@ VARIANTS = {
     "bf16-checkpoint-both": ({}, {"precision": "bf16", "checkpoint": ("encoder", "transformer")}),
     "no-attention-mask": ({"use_attention_mask": False}, {}),
     "published-loss": ({"loss": "published"}, {}),
+    "fused": ({}, {"attention": "fused"}),
+    "bf16-fused": ({}, {"precision": "bf16", "attention": "fused"}),
 }
 
 
