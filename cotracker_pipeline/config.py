@@ -41,6 +41,9 @@ class Strategy(Section):
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="bf16: autocast of encoder, correlation and transformer; coordinates stay fp32"
     )
+    correlation: Literal["volume", "local"] = Field(
+        "volume", description="local: only the products that are sampled, not the volume over all pixels"
+    )
     attention: Literal["explicit", "fused"] = Field(
         "explicit", description="fused: attention without its logits in memory"
     )

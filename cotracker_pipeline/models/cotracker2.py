@@ -1,7 +1,8 @@
 """CoTracker2: joint point tracking over sliding windows with iterative refinement."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
 from cotracker_pipeline.models.attention import Mask
-from cotracker_pipeline.models.correlation import Correlation, build_pyramid
+from cotracker_pipeline.models.correlation import Correlation
 from cotracker_pipeline.models.embeddings import (
     DISPLACEMENT_WIDTH,
     embed_displacement,
@@ -20,6 +21,7 @@ from cotracker_pipeline.models.embeddings import (
 )
 from cotracker_pipeline.models.encoder import Encoder
 from cotracker_pipeline.models.first_estimate import best_match
+from cotracker_pipeline.models.local_correlation import LocalCorrelation
 from cotracker_pipeline.models.precision import autocast, computed_dtype
 from cotracker_pipeline.models.recomputation import recompute
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
@@ -27,6 +29,10 @@ from cotracker_pipeline.models.transformer import UpdateTransformer
 
 #: Visibility logit that every track starts with.
 INITIAL_VISIBILITY = 10.0
+
+CORRELATIONS: Mapping[str, type[Correlation]] = MappingProxyType(
+    {"volume": Correlation, "local": LocalCorrelation}
+)
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ class CoTracker2(nn.Module):
         self.token_width = token_width(corr_radius, corr_levels, feature_dim)
 
         self.fnet = Encoder(feature_dim, stride, encoder_widths)
-        self.correlation = Correlation(corr_radius)
+        self.correlation = CORRELATIONS[strategy.correlation](corr_radius)
         self.updateformer = UpdateTransformer(
             self.token_width, 2 + feature_dim, hidden_size, num_heads, depth, num_virtual_tracks, strategy
         )
@@ -150,7 +156,7 @@ class CoTracker2(nn.Module):
             maps = recompute(self._encode, images)
         else:
             maps = self._encode(images)
-        return rearrange(maps, "(b t) c h w -> b t c h w", b=len(video))
+        return self.correlation.layout(rearrange(maps, "(b t) c h w -> b t c h w", b=len(video)))
 
     def track(
         self, maps: Tensor, queries: Tensor, iters: int = 4, is_train: bool = False
@@ -253,7 +259,7 @@ class CoTracker2(nn.Module):
 
     def _refine(self, maps: Tensor, state: WindowState, iters: int) -> tuple[list[Tensor], Tensor]:
         """Refine one window: ``iters`` predictions (B, S, N, 2) in pixels and visibility logits (B, S, N)."""
-        pyramid = build_pyramid(maps, self.corr_levels)
+        pyramid = self.correlation.pyramid(maps, self.corr_levels)
         # the published code keeps a copy of the table per window; the plain computation costs the same
         position = sample_maps(self.pos_emb.repeat(len(maps), 1, 1, 1), state.coords[:, 0])
         embedding = position[:, :, None] + self.time_emb[:, None]

