@@ -47,6 +47,7 @@ class Strategy(Section):
     attention: Literal["explicit", "fused"] = Field(
         "explicit", description="fused: attention without its logits in memory"
     )
+    encoder_chunk: int = Field(0, ge=0, description="frames that are encoded at a time; 0: all at once")
     checkpoint: tuple[Checkpointable, ...] = Field(
         (), description="parts whose activations are recomputed in the backward pass instead of kept"
     )

@@ -49,7 +49,7 @@ class Correlation(nn.Module):
         self.radius = radius
 
     def layout(self, maps: Tensor) -> Tensor:
-        """Feature maps (B, T, C, H, W) of a clip in the memory layout that suits their windows."""
+        """Feature maps (n, C, H, W) in the memory layout that suits this correlation."""
         return maps
 
     def pyramid(self, maps: Tensor, levels: int) -> list[Tensor]:

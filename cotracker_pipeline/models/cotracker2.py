@@ -151,12 +151,11 @@ class CoTracker2(nn.Module):
 
     def encode(self, video: Tensor) -> Tensor:
         """Encode each frame of a video: (B, T, 3, H, W) RGB, 0..255, to (B, T, C, H/stride, W/stride)."""
-        images = rearrange(2 * (video / 255) - 1, "b t c h w -> (b t) c h w")
-        if "encoder" in self.strategy.checkpoint:
-            maps = recompute(self._encode, images)
+        if self.strategy.encoder_chunk:
+            maps = self._encode_in_chunks(video.flatten(0, 1))
         else:
-            maps = self._encode(images)
-        return self.correlation.layout(rearrange(maps, "(b t) c h w -> b t c h w", b=len(video)))
+            maps = self._encode_images(rearrange(normalised(video), "b t c h w -> (b t) c h w"))
+        return rearrange(maps, "(b t) c h w -> b t c h w", b=len(video))
 
     def track(
         self, maps: Tensor, queries: Tensor, iters: int = 4, is_train: bool = False
@@ -205,10 +204,26 @@ class CoTracker2(nn.Module):
             return maps
         return torch.cat([maps, maps[:, -1:].expand(-1, missing, -1, -1, -1)], dim=1)
 
+    def _encode_in_chunks(self, frames: Tensor) -> Tensor:
+        """As ``_encode_images``, of (n, 3, H, W) in 0..255, some at a time: exact, as frames do not mix."""
+        chunks = frames.split(self.strategy.encoder_chunk)
+        if "encoder" in self.strategy.checkpoint:
+            return torch.cat([recompute(self._encode_frames, chunk) for chunk in chunks])
+        return torch.cat([self._encode_frames(chunk) for chunk in chunks])
+
+    def _encode_frames(self, frames: Tensor) -> Tensor:
+        return self._encode(normalised(frames))
+
+    def _encode_images(self, images: Tensor) -> Tensor:
+        """(n, 3, H, W) in -1..1 to (n, C, H/stride, W/stride)."""
+        if "encoder" in self.strategy.checkpoint:
+            return recompute(self._encode, images)
+        return self._encode(images)
+
     def _encode(self, images: Tensor) -> Tensor:
         # entered again here because a recomputation runs outside of the forward pass
         with autocast(self.strategy.precision, images.device):
-            return self.fnet(images)
+            return self.correlation.layout(self.fnet(images))
 
     def _update(self, tokens: Tensor, mask: Mask) -> Tensor:
         with autocast(self.strategy.precision, tokens.device):
@@ -310,6 +325,11 @@ class CoTracker2(nn.Module):
         """(B, S, N, C) change of the features, normalised per track and frame."""
         flat = delta.reshape(-1, delta.shape[-1])
         return self.track_feat_updater(self.norm(flat)).reshape(delta.shape)
+
+
+def normalised(video: Tensor) -> Tensor:
+    """Colours of 0..255 as -1..1."""
+    return 2 * (video / 255) - 1
 
 
 def token_width(corr_radius: int, corr_levels: int, feature_dim: int) -> int:

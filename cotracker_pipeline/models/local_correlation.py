@@ -26,12 +26,11 @@ class LocalCorrelation(Correlation):
 
     def layout(self, maps: Tensor) -> Tensor:
         """Channels last in memory, so that a pixel is a row."""
-        frames = maps.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        return frames.unflatten(0, maps.shape[:2])
+        return maps.contiguous(memory_format=torch.channels_last)
 
     def pyramid(self, maps: Tensor, levels: int) -> list[Tensor]:
         """As ``Correlation``, but each level (B·S, H_l, W_l, C)."""
-        pooled = maps.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        pooled = self.layout(maps.flatten(0, 1))
         pyramid = [pooled]
         for _ in range(levels - 1):
             pooled = F.avg_pool2d(pooled, 2)

@@ -38,6 +38,12 @@ VARIANTS = {
         {},
         {"correlation": "local", "precision": "bf16", "checkpoint": ("encoder", "transformer")},
     ),
+    "encoder-chunk": ({}, {"encoder_chunk": 3}),
+    "encoder-chunk-local-checkpoint": (
+        {},
+        {"encoder_chunk": 1, "correlation": "local", "checkpoint": ("encoder",)},
+    ),
+    "bf16-encoder-chunk": ({}, {"precision": "bf16", "encoder_chunk": 5, "checkpoint": ("encoder",)}),
     "bf16-fused": ({}, {"precision": "bf16", "attention": "fused"}),
 }
 

@@ -18,7 +18,7 @@ def correlate(kind: type[Correlation], case: tuple[Tensor, Tensor, Tensor], radi
     maps, features, coords = (part.clone() for part in case)
     maps.requires_grad_(), features.requires_grad_()
     module = kind(radius)
-    samples = module(module.pyramid(module.layout(maps), levels), features, coords)
+    samples = module(module.pyramid(maps, levels), features, coords)
     weights = torch.randn(samples.shape, generator=torch.Generator().manual_seed(5), dtype=samples.dtype)
     (samples * weights).sum().backward()
     return samples.detach(), maps.grad, features.grad
@@ -101,7 +101,7 @@ def test_only_positions_features_and_the_pyramid_are_kept():
     maps = torch.randn(1, 2, CHANNELS, 8, 10, requires_grad=True)
     features, coords = torch.randn(1, 2, 5, CHANNELS, requires_grad=True), torch.rand(1, 2, 5, 2)
     module = LocalCorrelation(3)
-    pyramid = module.pyramid(module.layout(maps), 3)
+    pyramid = module.pyramid(maps, 3)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda each: kept.append(each) or each, lambda each: each):
         module(pyramid, features, coords)

@@ -10,6 +10,8 @@ from cotracker_pipeline.config import Strategy
 STRATEGIES = {
     "attention": {"attention": "fused"},
     "correlation": {"correlation": "local"},
+    "encoder-chunk": {"encoder_chunk": 2},
+    "encoder-chunk-recomputed": {"encoder_chunk": 3, "checkpoint": ("encoder",), "correlation": "local"},
 }
 
 
