@@ -182,12 +182,13 @@ class CoTracker2(nn.Module):
         coords = queries.new_zeros(batch, frames, tracks, 2)
         logits = queries.new_zeros(batch, frames, tracks)
         window_coords, window_logits = [], []
+        refine = self._refine_recomputed if "iteration" in self.strategy.checkpoint else self._refine
         for start in window_starts(frames, self.window_len):
             end = min(start + self.window_len, frames)
             window = maps[:, start : start + self.window_len]
             estimate = self._estimate(window, query_coords, query_features)
             state = self._window_state(start, queries[..., 0], estimate, query_features, coords, logits)
-            predictions, visibility = self._refine(window, state, iters)
+            predictions, visibility = refine(window, state, iters)
             predictions = [prediction[:, : end - start] for prediction in predictions]
             visibility = visibility[:, : end - start]
             window_coords.append(predictions)
@@ -226,8 +227,7 @@ class CoTracker2(nn.Module):
             return self.correlation.layout(self.fnet(images))
 
     def _update(self, tokens: Tensor, mask: Mask) -> Tensor:
-        with autocast(self.strategy.precision, tokens.device):
-            return self.updateformer(tokens, mask)
+        return self.updateformer(tokens, mask)
 
     def _window_state(
         self,
@@ -275,29 +275,64 @@ class CoTracker2(nn.Module):
     def _refine(self, maps: Tensor, state: WindowState, iters: int) -> tuple[list[Tensor], Tensor]:
         """Refine one window: ``iters`` predictions (B, S, N, 2) in pixels and visibility logits (B, S, N)."""
         pyramid = self.correlation.pyramid(maps, self.corr_levels)
-        # the published code keeps a copy of the table per window; the plain computation costs the same
-        position = sample_maps(self.pos_emb.repeat(len(maps), 1, 1, 1), state.coords[:, 0])
+        position = self._position(state.coords[:, 0])
         embedding = position[:, :, None] + self.time_emb[:, None]
-        active = state.active if self.use_attention_mask else torch.ones_like(state.active)
-        mask = self.updateformer.mask(active, computed_dtype(self.strategy.precision, embedding.dtype))
+        mask = self._mask(state)
         coords, features = state.coords, state.features
         predictions = []
         for _ in range(iters):
-            coords, features = self._iterate(pyramid, coords.detach(), features, state, embedding, mask)
+            coords, features = self._iterate(
+                coords.detach(), features, state.visibility, embedding, state.track_mask, mask, pyramid
+            )
             predictions.append(coords * self.stride)
-        return predictions, self.vis_predictor(features)[..., 0].to(coords.dtype)
+        return predictions, self._visibility(features)
+
+    def _refine_recomputed(self, maps: Tensor, state: WindowState, iters: int) -> tuple[list[Tensor], Tensor]:
+        """As ``_refine``; of an iteration only its state is kept."""
+        constants = (state.track_mask, self._mask(state), self.correlation.pyramid(maps, self.corr_levels))
+        start = state.coords[:, :1].expand_as(state.coords)
+        joined = torch.cat([state.coords, start, state.visibility, state.features], dim=-1)
+        predictions = []
+        for _ in range(iters):
+            joined = recompute(self._iterate_joined, joined, *constants)
+            predictions.append(joined[..., :2] * self.stride)
+        return predictions, self._visibility(joined[..., 5:])
+
+    def _iterate_joined(self, joined: Tensor, *constants: Any) -> Tensor:
+        """``_iterate`` of one tensor (B, S, N, 2 + 2 + 1 + C) to such a one: coords, those that the window
+        started from, visibility and features.
+        """
+        coords, start, visibility, features = joined.split([2, 2, 1, joined.shape[-1] - 5], dim=-1)
+        embedding = self._position(start[:, 0])[:, :, None] + self.time_emb[:, None]
+        coords, features = self._iterate(coords.detach(), features, visibility, embedding, *constants)
+        return torch.cat([coords, start, visibility, features], dim=-1)
+
+    def _position(self, coords: Tensor) -> Tensor:
+        """The embedding (B, N, token_width) of positions (B, N, 2) in feature pixels."""
+        # the published code keeps a copy of the table per window; the plain computation costs the same
+        return sample_maps(self.pos_emb.repeat(len(coords), 1, 1, 1), coords)
+
+    def _mask(self, state: WindowState) -> Mask:
+        active = state.active if self.use_attention_mask else torch.ones_like(state.active)
+        return self.updateformer.mask(active, computed_dtype(self.strategy.precision, state.coords.dtype))
+
+    def _visibility(self, features: Tensor) -> Tensor:
+        """Logits (B, S, N), never in low precision."""
+        logits = self.vis_predictor(features)[..., 0]
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def _iterate(
         self,
-        pyramid: list[Tensor],
         coords: Tensor,
         features: Tensor,
-        state: WindowState,
+        visibility: Tensor,
         embedding: Tensor,
+        track_mask: Tensor,
         mask: Mask,
+        pyramid: list[Tensor],
     ) -> tuple[Tensor, Tensor]:
         """One refinement: new coords (B, S, N, 2) in feature pixels, new features (B, S, N, C)."""
-        tokens = self._tokens(pyramid, coords, features, state) + embedding
+        tokens = self._tokens(pyramid, coords, features, track_mask, visibility) + embedding
         if "transformer" in self.strategy.checkpoint:
             delta = recompute(self._update, tokens, mask)
         else:
@@ -305,16 +340,18 @@ class CoTracker2(nn.Module):
         delta = rearrange(delta, "b n s d -> b s n d")
         return coords + delta[..., :2], features + self._feature_update(delta[..., 2:])
 
-    def _tokens(self, pyramid: list[Tensor], coords: Tensor, features: Tensor, state: WindowState) -> Tensor:
+    def _tokens(
+        self, pyramid: list[Tensor], coords: Tensor, features: Tensor, track_mask: Tensor, visibility: Tensor
+    ) -> Tensor:
         """(B, N, S, token_width) tokens of one iteration."""
-        track_mask = state.track_mask if self.use_track_mask else torch.zeros_like(state.track_mask)
+        track_mask = track_mask if self.use_track_mask else torch.zeros_like(track_mask)
         tokens = torch.cat(
             [
                 embed_displacement(coords - coords[:, :1]),
                 self.correlation(pyramid, features, coords),
                 features,
                 track_mask.to(features.dtype),
-                state.visibility,
+                visibility,
             ],
             dim=-1,
         )

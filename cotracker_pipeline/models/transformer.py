@@ -1,5 +1,6 @@
 """The update transformer: attention over time, and over tracks by way of virtual tracks."""
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
 from cotracker_pipeline.models.attention import ATTENTIONS, Attention, Mask
+from cotracker_pipeline.models.recomputation import recompute
 
 
 class Mlp(nn.Module):
@@ -24,15 +26,42 @@ class Mlp(nn.Module):
         return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
 
 
+class GeluRecomputed(Mlp):
+    """Keeps what goes into GELU, not what comes out: the backward pass computes it again, and no product."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to (..., D)."""
+        return recompute(self._contract, self.fc1(x))
+
+    def _contract(self, hidden: Tensor) -> Tensor:
+        # the recomputation ends where the last product would begin
+        return self.fc2(F.gelu(hidden, approximate="tanh"))
+
+
+class HiddenRecomputed(Mlp):
+    """Keeps nothing of the hidden layer: the backward pass computes it again."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to (..., D)."""
+        return recompute(super().forward, x)
+
+
+def mlp_of(checkpoint: Collection[str]) -> type[Mlp]:
+    """The MLP that recomputes what ``checkpoint`` names."""
+    if "hidden" in checkpoint:
+        return HiddenRecomputed
+    return GeluRecomputed if "gelu" in checkpoint else Mlp
+
+
 class SelfBlock(nn.Module):
     """Pre-norm self-attention and MLP."""
 
-    def __init__(self, hidden_size: int, num_heads: int, attention: type[Attention]) -> None:
+    def __init__(self, hidden_size: int, num_heads: int, attention: type[Attention], mlp: type[Mlp]) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(hidden_size, eps=1e-6, elementwise_affine=False)
         self.norm2 = nn.LayerNorm(hidden_size, eps=1e-6, elementwise_affine=False)
         self.attn = attention(hidden_size, num_heads)
-        self.mlp = Mlp(hidden_size)
+        self.mlp = mlp(hidden_size)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, D) to (B, N, D)."""
@@ -44,13 +73,13 @@ class SelfBlock(nn.Module):
 class CrossBlock(nn.Module):
     """Pre-norm cross-attention and MLP; the context has a norm of its own."""
 
-    def __init__(self, hidden_size: int, num_heads: int, attention: type[Attention]) -> None:
+    def __init__(self, hidden_size: int, num_heads: int, attention: type[Attention], mlp: type[Mlp]) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(hidden_size, eps=1e-6, elementwise_affine=False)
         self.norm2 = nn.LayerNorm(hidden_size, eps=1e-6, elementwise_affine=False)
         self.norm_context = nn.LayerNorm(hidden_size, eps=1e-5)
         self.cross_attn = attention(hidden_size, num_heads)
-        self.mlp = Mlp(hidden_size)
+        self.mlp = mlp(hidden_size)
 
     def forward(self, x: Tensor, context: Tensor, allowed: Any) -> Tensor:
         """(B, Q, D) attends to (B, K, D) where ``allowed``, of the attention, says so."""
@@ -82,16 +111,21 @@ class UpdateTransformer(nn.Module):
         strategy: Strategy = Strategy(),  # noqa: B008  immutable
     ) -> None:
         super().__init__()
+        self.depth = depth
+        self.checkpoint = strategy.checkpoint
         self.attention = ATTENTIONS[strategy.attention]
+        mlp, sizes = mlp_of(strategy.checkpoint), (hidden_size, num_heads)
         self.input_transform = nn.Linear(input_width, hidden_size)
         # the spelling is part of the published checkpoints
         self.virual_tracks = nn.Parameter(torch.randn(1, num_virtual_tracks, 1, hidden_size))
 
         def self_blocks() -> nn.ModuleList:
-            return nn.ModuleList(SelfBlock(hidden_size, num_heads, self.attention) for _ in range(depth))
+            return nn.ModuleList(SelfBlock(*sizes, self.attention, mlp) for _ in range(depth))
 
         def cross_blocks() -> nn.ModuleList:
-            return nn.ModuleList(CrossBlock(hidden_size, num_heads, self.attention) for _ in range(depth))
+            return nn.ModuleList(
+                CrossBlock(hidden_size, num_heads, self.attention, mlp) for _ in range(depth)
+            )
 
         self.time_blocks = self_blocks()
         self.space_virtual_blocks = self_blocks()
@@ -124,17 +158,38 @@ class UpdateTransformer(nn.Module):
             (B, N, S, output_width).
         """
         batch, tracks, frames, _ = tokens.shape
-        x = self.input_transform(tokens)
         virtual = self.virual_tracks.expand(batch, -1, frames, -1)
-        # under autocast the result is fp32, as CUDA's promotion of cat makes it
-        x = torch.cat([x, virtual], dim=1)
-        for layer in range(len(self.time_blocks)):
-            x = rearrange(x, "b n s d -> (b n) s d")
-            x = self.time_blocks[layer](x)
-            x = rearrange(x, "(b n) s d -> (b s) n d", b=batch)
-            x = self._space_stage(layer, x[:, :tracks], x[:, tracks:], mask)
-            x = rearrange(x, "(b s) n d -> b n s d", b=batch)
+        layers = self._recomputed_layers if "block" in self.checkpoint else self._layers
+        # under autocast the result of cat is fp32, as CUDA's promotion makes it
+        x = layers(torch.cat([self.input_transform(tokens), virtual], dim=1), tracks, mask, range(self.depth))
         return self.flow_head(x[:, :tracks])
+
+    def _recomputed_layers(self, x: Tensor, tracks: int, mask: Mask, layers: range) -> Tensor:
+        """As ``_layers``, of which only what goes into each is kept."""
+        for layer in layers:
+            x = recompute(self._layer, layer, x, tracks, mask)
+        return x
+
+    def _layer(self, layer: int, x: Tensor, tracks: int, mask: Mask) -> Tensor:
+        return self._layers(x, tracks, mask, range(layer, layer + 1))
+
+    def _layers(self, x: Tensor, tracks: int, mask: Mask, layers: range) -> Tensor:
+        """(B, N + K, S, D) to the same; the first ``tracks`` are no virtual ones."""
+        batch = len(x)
+        for layer in layers:
+            x = rearrange(x, "b n s d -> (b n) s d")
+            x = self._stage(self._time_stage, layer, x)
+            x = rearrange(x, "(b n) s d -> (b s) n d", b=batch)
+            x = self._stage(self._space_stage, layer, x[:, :tracks], x[:, tracks:], mask)
+            x = rearrange(x, "(b s) n d -> b n s d", b=batch)
+        return x
+
+    def _stage(self, stage: Callable[..., Tensor], *inputs: Any) -> Tensor:
+        return recompute(stage, *inputs) if "stage" in self.checkpoint else stage(*inputs)
+
+    def _time_stage(self, layer: int, x: Tensor) -> Tensor:
+        """(B·(N + K), S, D) to the same."""
+        return self.time_blocks[layer](x)
 
     def _space_stage(self, layer: int, points: Tensor, virtual: Tensor, mask: Mask) -> Tensor:
         """(B·S, N, D) tracks and (B·S, K, D) virtual tracks to (B·S, N + K, D)."""

@@ -12,6 +12,13 @@ STRATEGIES = {
     "correlation": {"correlation": "local"},
     "encoder-chunk": {"encoder_chunk": 2},
     "encoder-chunk-recomputed": {"encoder_chunk": 3, "checkpoint": ("encoder",), "correlation": "local"},
+    "transformer": {"checkpoint": ("transformer",)},
+    "iteration": {"checkpoint": ("iteration",)},
+    "block": {"checkpoint": ("block",)},
+    "stage": {"checkpoint": ("stage",)},
+    "hidden": {"checkpoint": ("hidden",)},
+    "gelu": {"checkpoint": ("gelu",)},
+    "nested": {"checkpoint": ("encoder", "iteration", "transformer", "block", "stage", "hidden")},
 }
 
 
