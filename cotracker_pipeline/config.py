@@ -26,7 +26,7 @@ Size = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(gt=0)]
 S = TypeVar("S", bound="Section")
 
-Checkpointable = Literal["encoder", "transformer"]
+Checkpointable = Literal["encoder", "transformer", "iteration", "block", "stage", "hidden", "gelu"]
 
 
 class Section(BaseModel):
@@ -41,8 +41,19 @@ class Strategy(Section):
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="bf16: autocast of encoder, correlation and transformer; coordinates stay fp32"
     )
+    correlation: Literal["volume", "local"] = Field(
+        "volume", description="local: only the products that are sampled, not the volume over all pixels"
+    )
+    attention: Literal["explicit", "fused"] = Field(
+        "explicit", description="fused: attention without its logits in memory"
+    )
+    encoder_chunk: int = Field(0, ge=0, description="frames that are encoded at a time; 0: all at once")
     checkpoint: tuple[Checkpointable, ...] = Field(
-        (), description="parts whose activations are recomputed in the backward pass instead of kept"
+        (),
+        description="parts whose activations are recomputed in the backward pass instead of kept; from the "
+        "largest: encoder, transformer (a call of it), iteration (a refinement), block (a layer of the "
+        "transformer), stage (its half: over time or over tracks), hidden (layer of an MLP), gelu (costs no "
+        "product); the larger may contain the smaller",
     )
 
 

@@ -61,11 +61,19 @@ class Correlation(nn.Module):
         super().__init__()
         self.radius = radius
 
+    def layout(self, maps: Tensor) -> Tensor:
+        """Feature maps (n, C, H, W) in the memory layout that suits this correlation."""
+        return maps
+
+    def pyramid(self, maps: Tensor, levels: int) -> list[Tensor]:
+        """What ``forward`` needs of the maps (B, S, C, H, W) of a window."""
+        return build_pyramid(maps, levels)
+
     def forward(self, pyramid: list[Tensor], features: Tensor, coords: Tensor) -> Tensor:
         """Correlate.
 
         Args:
-            pyramid: list of (B, S, C, H_l, W_l).
+            pyramid: of ``pyramid``.
             features: (B, S, N, C) track features.
             coords: (B, S, N, 2) as (x, y) in pixels of level 0.
 

@@ -1,8 +1,8 @@
 """CoTracker2: joint point tracking over sliding windows with iterative refinement."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -11,22 +11,28 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
-from cotracker_pipeline.models.correlation import Correlation, build_pyramid
+from cotracker_pipeline.models.attention import Mask
+from cotracker_pipeline.models.correlation import Correlation
 from cotracker_pipeline.models.embeddings import (
     DISPLACEMENT_WIDTH,
     embed_displacement,
     position_table,
     time_table,
 )
-from cotracker_pipeline.models.encoder import Encoder, encode_video
+from cotracker_pipeline.models.encoder import Encoder, encode_video, normalised
 from cotracker_pipeline.models.first_estimate import best_match
-from cotracker_pipeline.models.precision import autocast
+from cotracker_pipeline.models.local_correlation import LocalCorrelation
+from cotracker_pipeline.models.precision import autocast, computed_dtype
 from cotracker_pipeline.models.recomputation import recompute
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
 from cotracker_pipeline.models.transformer import UpdateTransformer
 
 #: Visibility logit that every track starts with.
 INITIAL_VISIBILITY = 10.0
+
+CORRELATIONS: Mapping[str, type[Correlation]] = MappingProxyType(
+    {"volume": Correlation, "local": LocalCorrelation}
+)
 
 
 @dataclass(frozen=True)
@@ -108,9 +114,9 @@ class CoTracker2(nn.Module):
         self.token_width = token_width(corr_radius, corr_levels, feature_dim)
 
         self.fnet = Encoder(feature_dim, stride, encoder_widths)
-        self.correlation = Correlation(corr_radius)
+        self.correlation = CORRELATIONS[strategy.correlation](corr_radius)
         self.updateformer = UpdateTransformer(
-            self.token_width, 2 + feature_dim, hidden_size, num_heads, depth, num_virtual_tracks
+            self.token_width, 2 + feature_dim, hidden_size, num_heads, depth, num_virtual_tracks, strategy
         )
         self.norm = nn.GroupNorm(1, feature_dim)
         self.track_feat_updater = nn.Sequential(nn.Linear(feature_dim, feature_dim), nn.GELU())
@@ -145,8 +151,10 @@ class CoTracker2(nn.Module):
 
     def encode(self, video: Tensor) -> Tensor:
         """Encode each frame of a video: (B, T, 3, H, W) RGB, 0..255, to (B, T, C, H/stride, W/stride)."""
-        recomputed = "encoder" in self.strategy.checkpoint
-        return encode_video(partial(recompute, self._encode) if recomputed else self._encode, video)
+        if self.strategy.encoder_chunk:
+            maps = self._encode_in_chunks(video.flatten(0, 1))
+            return rearrange(maps, "(b t) c h w -> b t c h w", b=len(video))
+        return encode_video(self._encode_images, video)
 
     def track(
         self, maps: Tensor, queries: Tensor, iters: int = 4, is_train: bool = False
@@ -173,12 +181,13 @@ class CoTracker2(nn.Module):
         coords = queries.new_zeros(batch, frames, tracks, 2)
         logits = queries.new_zeros(batch, frames, tracks)
         window_coords, window_logits = [], []
+        refine = self._refine_recomputed if "iteration" in self.strategy.checkpoint else self._refine
         for start in window_starts(frames, self.window_len):
             end = min(start + self.window_len, frames)
             window = maps[:, start : start + self.window_len]
             estimate = self._estimate(window, query_coords, query_features)
             state = self._window_state(start, queries[..., 0], estimate, query_features, coords, logits)
-            predictions, visibility = self._refine(window, state, iters)
+            predictions, visibility = refine(window, state, iters)
             predictions = [prediction[:, : end - start] for prediction in predictions]
             visibility = visibility[:, : end - start]
             window_coords.append(predictions)
@@ -195,14 +204,29 @@ class CoTracker2(nn.Module):
             return maps
         return torch.cat([maps, maps[:, -1:].expand(-1, missing, -1, -1, -1)], dim=1)
 
+    def _encode_in_chunks(self, frames: Tensor) -> Tensor:
+        """As ``_encode_images``, of (n, 3, H, W) in 0..255, some at a time: exact, as frames do not mix."""
+        chunks = frames.split(self.strategy.encoder_chunk)
+        if "encoder" in self.strategy.checkpoint:
+            return torch.cat([recompute(self._encode_frames, chunk) for chunk in chunks])
+        return torch.cat([self._encode_frames(chunk) for chunk in chunks])
+
+    def _encode_frames(self, frames: Tensor) -> Tensor:
+        return self._encode(normalised(frames))
+
+    def _encode_images(self, images: Tensor) -> Tensor:
+        """(n, 3, H, W) in -1..1 to (n, C, H/stride, W/stride)."""
+        if "encoder" in self.strategy.checkpoint:
+            return recompute(self._encode, images)
+        return self._encode(images)
+
     def _encode(self, images: Tensor) -> Tensor:
         # entered again here because a recomputation runs outside of the forward pass
         with autocast(self.strategy.precision, images.device):
-            return self.fnet(images)
+            return self.correlation.layout(self.fnet(images))
 
-    def _update(self, tokens: Tensor, active: Tensor) -> Tensor:
-        with autocast(self.strategy.precision, tokens.device):
-            return self.updateformer(tokens, active)
+    def _update(self, tokens: Tensor, mask: Mask) -> Tensor:
+        return self.updateformer(tokens, mask)
 
     def _window_state(
         self,
@@ -249,46 +273,84 @@ class CoTracker2(nn.Module):
 
     def _refine(self, maps: Tensor, state: WindowState, iters: int) -> tuple[list[Tensor], Tensor]:
         """Refine one window: ``iters`` predictions (B, S, N, 2) in pixels and visibility logits (B, S, N)."""
-        pyramid = build_pyramid(maps, self.corr_levels)
-        # the published code keeps a copy of the table per window; the plain computation costs the same
-        position = sample_maps(self.pos_emb.repeat(len(maps), 1, 1, 1), state.coords[:, 0])
+        pyramid = self.correlation.pyramid(maps, self.corr_levels)
+        position = self._position(state.coords[:, 0])
         embedding = position[:, :, None] + self.time_emb[:, None]
-        active = state.active if self.use_attention_mask else torch.ones_like(state.active)
+        mask = self._mask(state)
         coords, features = state.coords, state.features
         predictions = []
         for _ in range(iters):
-            coords, features = self._iterate(pyramid, coords.detach(), features, state, embedding, active)
+            coords, features = self._iterate(
+                coords.detach(), features, state.visibility, embedding, state.track_mask, mask, pyramid
+            )
             predictions.append(coords * self.stride)
-        return predictions, self.vis_predictor(features)[..., 0].float()
+        return predictions, self._visibility(features)
+
+    def _refine_recomputed(self, maps: Tensor, state: WindowState, iters: int) -> tuple[list[Tensor], Tensor]:
+        """As ``_refine``; of an iteration only its state is kept."""
+        constants = (state.track_mask, self._mask(state), self.correlation.pyramid(maps, self.corr_levels))
+        start = state.coords[:, :1].expand_as(state.coords)
+        joined = torch.cat([state.coords, start, state.visibility, state.features], dim=-1)
+        predictions = []
+        for _ in range(iters):
+            joined = recompute(self._iterate_joined, joined, *constants)
+            predictions.append(joined[..., :2] * self.stride)
+        return predictions, self._visibility(joined[..., 5:])
+
+    def _iterate_joined(self, joined: Tensor, *constants: Any) -> Tensor:
+        """``_iterate`` of one tensor (B, S, N, 2 + 2 + 1 + C) to such a one: coords, those that the window
+        started from, visibility and features.
+        """
+        coords, start, visibility, features = joined.split([2, 2, 1, joined.shape[-1] - 5], dim=-1)
+        embedding = self._position(start[:, 0])[:, :, None] + self.time_emb[:, None]
+        coords, features = self._iterate(coords.detach(), features, visibility, embedding, *constants)
+        return torch.cat([coords, start, visibility, features], dim=-1)
+
+    def _position(self, coords: Tensor) -> Tensor:
+        """The embedding (B, N, token_width) of positions (B, N, 2) in feature pixels."""
+        # the published code keeps a copy of the table per window; the plain computation costs the same
+        return sample_maps(self.pos_emb.repeat(len(coords), 1, 1, 1), coords)
+
+    def _mask(self, state: WindowState) -> Mask:
+        active = state.active if self.use_attention_mask else torch.ones_like(state.active)
+        return self.updateformer.mask(active, computed_dtype(self.strategy.precision, state.coords.dtype))
+
+    def _visibility(self, features: Tensor) -> Tensor:
+        """Logits (B, S, N), never in low precision."""
+        logits = self.vis_predictor(features)[..., 0]
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def _iterate(
         self,
-        pyramid: list[Tensor],
         coords: Tensor,
         features: Tensor,
-        state: WindowState,
+        visibility: Tensor,
         embedding: Tensor,
-        active: Tensor,
+        track_mask: Tensor,
+        mask: Mask,
+        pyramid: list[Tensor],
     ) -> tuple[Tensor, Tensor]:
         """One refinement: new coords (B, S, N, 2) in feature pixels, new features (B, S, N, C)."""
-        tokens = self._tokens(pyramid, coords, features, state) + embedding
+        tokens = self._tokens(pyramid, coords, features, track_mask, visibility) + embedding
         if "transformer" in self.strategy.checkpoint:
-            delta = recompute(self._update, tokens, active)
+            delta = recompute(self._update, tokens, mask)
         else:
-            delta = self._update(tokens, active)
+            delta = self._update(tokens, mask)
         delta = rearrange(delta, "b n s d -> b s n d")
         return coords + delta[..., :2], features + self._feature_update(delta[..., 2:])
 
-    def _tokens(self, pyramid: list[Tensor], coords: Tensor, features: Tensor, state: WindowState) -> Tensor:
+    def _tokens(
+        self, pyramid: list[Tensor], coords: Tensor, features: Tensor, track_mask: Tensor, visibility: Tensor
+    ) -> Tensor:
         """(B, N, S, token_width) tokens of one iteration."""
-        track_mask = state.track_mask if self.use_track_mask else torch.zeros_like(state.track_mask)
+        track_mask = track_mask if self.use_track_mask else torch.zeros_like(track_mask)
         tokens = torch.cat(
             [
                 embed_displacement(coords - coords[:, :1]),
                 self.correlation(pyramid, features, coords),
                 features,
                 track_mask.to(features.dtype),
-                state.visibility,
+                visibility,
             ],
             dim=-1,
         )

@@ -72,6 +72,11 @@ class Encoder(nn.Module):
         return self.conv3(x)
 
 
+def normalised(video: Tensor) -> Tensor:
+    """Colours of 0..255 as -1..1."""
+    return 2 * (video / 255) - 1
+
+
 def encode_video(encode: Callable[[Tensor], Tensor], video: Tensor) -> Tensor:
     """Encode each frame of a video.
 
@@ -82,7 +87,7 @@ def encode_video(encode: Callable[[Tensor], Tensor], video: Tensor) -> Tensor:
     Returns:
         (B, T, feature_dim, H // stride, W // stride).
     """
-    maps = encode(rearrange(2 * (video / 255) - 1, "b t c h w -> (b t) c h w"))
+    maps = encode(rearrange(normalised(video), "b t c h w -> (b t) c h w"))
     return rearrange(maps, "(b t) c h w -> b t c h w", b=len(video))
 
 

@@ -7,8 +7,10 @@ import torch
 
 from cotracker_pipeline.models.cuda_autocast import CudaAutocast
 
+Precision = Literal["fp32", "bf16"]
 
-def autocast(precision: Literal["fp32", "bf16"], device: torch.device) -> AbstractContextManager[object]:
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
     """The context in which a part of the model computes at ``precision``.
 
     Meta tensors stand for CUDA tensors, so they follow CUDA's lists of operators.
@@ -18,3 +20,8 @@ def autocast(precision: Literal["fp32", "bf16"], device: torch.device) -> Abstra
     if device.type == "meta":
         return CudaAutocast(torch.bfloat16)
     return torch.autocast(device.type, torch.bfloat16)
+
+
+def computed_dtype(precision: Precision, dtype: torch.dtype) -> torch.dtype:
+    """The dtype of matrix products of tensors of ``dtype`` in that context."""
+    return dtype if precision == "fp32" else torch.bfloat16

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+
+from cotracker_pipeline.models.cuda_autocast import CudaAutocast
 
 #: Calls a part, given as the first argument, on inputs.
 Caller = Callable[..., Tensor]
@@ -13,7 +17,7 @@ Caller = Callable[..., Tensor]
 _callers: list[Caller] = []
 
 
-def recompute(part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+def recompute(part: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """Call ``part(*inputs)`` keeping only the inputs; the backward pass computes the rest again.
 
     Exact: the same operations on the same numbers. Nothing in the model draws random numbers, so the random
@@ -25,9 +29,18 @@ def recompute(part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     return caller(part, *inputs)
 
 
-def checkpointed(part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+def checkpointed(part: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """What ``recompute`` does while gradients are recorded."""
+    mode = CudaAutocast.outermost()
+    if mode is not None:
+        # torch enters its own autocast again, but does not know of this one
+        part = partial(_under, mode.dtype, part)
     return checkpoint(part, *inputs, use_reentrant=False, preserve_rng_state=False)
+
+
+def _under(dtype: torch.dtype, part: Callable[..., Tensor], *inputs: Any) -> Tensor:
+    with CudaAutocast(dtype):
+        return part(*inputs)
 
 
 @contextmanager

@@ -1,46 +1,16 @@
 """The update transformer: attention over time, and over tracks by way of virtual tracks."""
 
+from collections.abc import Callable, Collection
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-
-class Attention(nn.Module):
-    """Multi-head attention with separate projections of queries and of keys and values."""
-
-    def __init__(self, hidden_size: int, num_heads: int) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        self.to_q = nn.Linear(hidden_size, hidden_size)
-        self.to_kv = nn.Linear(hidden_size, 2 * hidden_size)
-        self.to_out = nn.Linear(hidden_size, hidden_size)
-
-    def forward(self, x: Tensor, context: Tensor, allowed: Tensor | None = None) -> Tensor:
-        """Attend from ``x`` to ``context``.
-
-        Args:
-            x: (B, Q, D) query tokens.
-            context: (B, K, D) key tokens.
-            allowed: boolean, broadcastable to (B, Q, K). A query that may see nothing attends to all keys
-                equally: the bias is so large that it absorbs the logits.
-
-        Returns:
-            (B, Q, D).
-        """
-        q = rearrange(self.to_q(x), "b n (h d) -> b h n d", h=self.num_heads)
-        k, v = rearrange(self.to_kv(context), "b n (two h d) -> two b h n d", two=2, h=self.num_heads)
-        logits = torch.matmul(q, k.transpose(-1, -2)) * q.shape[-1] ** -0.5
-        if allowed is not None:
-            logits = logits + attention_bias(allowed, logits.dtype)[:, None]
-        out = torch.matmul(logits.softmax(dim=-1), v)
-        return self.to_out(rearrange(out, "b h n d -> b n (h d)"))
-
-
-def attention_bias(allowed: Tensor, dtype: torch.dtype) -> Tensor:
-    """0 where allowed, minus the largest finite number elsewhere (minus infinity would make NaN)."""
-    bias = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device)
-    return bias.masked_fill(~allowed, torch.finfo(dtype).min)
+from cotracker_pipeline.config import Strategy
+from cotracker_pipeline.models.attention import ATTENTIONS, Attention, Mask
+from cotracker_pipeline.models.recomputation import recompute
 
 
 class Mlp(nn.Module):
@@ -56,15 +26,42 @@ class Mlp(nn.Module):
         return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
 
 
+class GeluRecomputed(Mlp):
+    """Keeps what goes into GELU, not what comes out: the backward pass computes it again, and no product."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to (..., D)."""
+        return recompute(self._contract, self.fc1(x))
+
+    def _contract(self, hidden: Tensor) -> Tensor:
+        # the recomputation ends where the last product would begin
+        return self.fc2(F.gelu(hidden, approximate="tanh"))
+
+
+class HiddenRecomputed(Mlp):
+    """Keeps nothing of the hidden layer: the backward pass computes it again."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to (..., D)."""
+        return recompute(super().forward, x)
+
+
+def mlp_of(checkpoint: Collection[str]) -> type[Mlp]:
+    """The MLP that recomputes what ``checkpoint`` names."""
+    if "hidden" in checkpoint:
+        return HiddenRecomputed
+    return GeluRecomputed if "gelu" in checkpoint else Mlp
+
+
 class SelfBlock(nn.Module):
     """Pre-norm self-attention and MLP."""
 
-    def __init__(self, hidden_size: int, num_heads: int) -> None:
+    def __init__(self, hidden_size: int, num_heads: int, attention: type[Attention], mlp: type[Mlp]) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(hidden_size, eps=1e-6, elementwise_affine=False)
         self.norm2 = nn.LayerNorm(hidden_size, eps=1e-6, elementwise_affine=False)
-        self.attn = Attention(hidden_size, num_heads)
-        self.mlp = Mlp(hidden_size)
+        self.attn = attention(hidden_size, num_heads)
+        self.mlp = mlp(hidden_size)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, D) to (B, N, D)."""
@@ -76,16 +73,16 @@ class SelfBlock(nn.Module):
 class CrossBlock(nn.Module):
     """Pre-norm cross-attention and MLP; the context has a norm of its own."""
 
-    def __init__(self, hidden_size: int, num_heads: int) -> None:
+    def __init__(self, hidden_size: int, num_heads: int, attention: type[Attention], mlp: type[Mlp]) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(hidden_size, eps=1e-6, elementwise_affine=False)
         self.norm2 = nn.LayerNorm(hidden_size, eps=1e-6, elementwise_affine=False)
         self.norm_context = nn.LayerNorm(hidden_size, eps=1e-5)
-        self.cross_attn = Attention(hidden_size, num_heads)
-        self.mlp = Mlp(hidden_size)
+        self.cross_attn = attention(hidden_size, num_heads)
+        self.mlp = mlp(hidden_size)
 
-    def forward(self, x: Tensor, context: Tensor, allowed: Tensor) -> Tensor:
-        """(B, Q, D) attends to (B, K, D) where ``allowed``, broadcastable to (B, Q, K), is true."""
+    def forward(self, x: Tensor, context: Tensor, allowed: Any) -> Tensor:
+        """(B, Q, D) attends to (B, K, D) where ``allowed``, of the attention, says so."""
         x = x + self.cross_attn(self.norm1(x), self.norm_context(context), allowed)
         return x + self.mlp(self.norm2(x))
 
@@ -100,6 +97,7 @@ class UpdateTransformer(nn.Module):
         input_width: channels of the tokens.
         output_width: channels of the result.
         hidden_size, num_heads, depth, num_virtual_tracks: sizes.
+        strategy: how to compute.
     """
 
     def __init__(
@@ -110,17 +108,24 @@ class UpdateTransformer(nn.Module):
         num_heads: int = 8,
         depth: int = 6,
         num_virtual_tracks: int = 64,
+        strategy: Strategy = Strategy(),  # noqa: B008  immutable
     ) -> None:
         super().__init__()
+        self.depth = depth
+        self.checkpoint = strategy.checkpoint
+        self.attention = ATTENTIONS[strategy.attention]
+        mlp, sizes = mlp_of(strategy.checkpoint), (hidden_size, num_heads)
         self.input_transform = nn.Linear(input_width, hidden_size)
         # the spelling is part of the published checkpoints
         self.virual_tracks = nn.Parameter(torch.randn(1, num_virtual_tracks, 1, hidden_size))
 
         def self_blocks() -> nn.ModuleList:
-            return nn.ModuleList(SelfBlock(hidden_size, num_heads) for _ in range(depth))
+            return nn.ModuleList(SelfBlock(*sizes, self.attention, mlp) for _ in range(depth))
 
         def cross_blocks() -> nn.ModuleList:
-            return nn.ModuleList(CrossBlock(hidden_size, num_heads) for _ in range(depth))
+            return nn.ModuleList(
+                CrossBlock(hidden_size, num_heads, self.attention, mlp) for _ in range(depth)
+            )
 
         self.time_blocks = self_blocks()
         self.space_virtual_blocks = self_blocks()
@@ -135,33 +140,60 @@ class UpdateTransformer(nn.Module):
         # positions where they are
         nn.init.trunc_normal_(self.flow_head.weight, std=1e-3)
 
-    def forward(self, tokens: Tensor, active: Tensor) -> Tensor:
+    def mask(self, active: Tensor, dtype: torch.dtype) -> Mask:
+        """What ``forward`` needs to know of the active tracks (B, S, N), boolean, of a window.
+
+        Only they are attended to. ``dtype``: of the tokens when they attend.
+        """
+        return self.attention.mask(active, dtype)
+
+    def forward(self, tokens: Tensor, mask: Mask) -> Tensor:
         """Update tokens.
 
         Args:
             tokens: (B, N, S, D) one token per track and frame.
-            active: (B, S, N) boolean, the tracks that may be attended to.
+            mask: of ``mask``.
 
         Returns:
             (B, N, S, output_width).
         """
         batch, tracks, frames, _ = tokens.shape
-        x = self.input_transform(tokens)
         virtual = self.virual_tracks.expand(batch, -1, frames, -1)
-        # under autocast the result is fp32, as CUDA's promotion of cat makes it
-        x = torch.cat([x, virtual], dim=1)
-        active = rearrange(active, "b s n -> (b s) n")
-        for layer in range(len(self.time_blocks)):
-            x = rearrange(x, "b n s d -> (b n) s d")
-            x = self.time_blocks[layer](x)
-            x = rearrange(x, "(b n) s d -> (b s) n d", b=batch)
-            x = self._space_stage(layer, x[:, :tracks], x[:, tracks:], active)
-            x = rearrange(x, "(b s) n d -> b n s d", b=batch)
+        layers = self._recomputed_layers if "block" in self.checkpoint else self._layers
+        # under autocast the result of cat is fp32, as CUDA's promotion makes it
+        x = layers(torch.cat([self.input_transform(tokens), virtual], dim=1), tracks, mask, range(self.depth))
         return self.flow_head(x[:, :tracks])
 
-    def _space_stage(self, layer: int, points: Tensor, virtual: Tensor, active: Tensor) -> Tensor:
+    def _recomputed_layers(self, x: Tensor, tracks: int, mask: Mask, layers: range) -> Tensor:
+        """As ``_layers``, of which only what goes into each is kept."""
+        for layer in layers:
+            x = recompute(self._layer, layer, x, tracks, mask)
+        return x
+
+    def _layer(self, layer: int, x: Tensor, tracks: int, mask: Mask) -> Tensor:
+        return self._layers(x, tracks, mask, range(layer, layer + 1))
+
+    def _layers(self, x: Tensor, tracks: int, mask: Mask, layers: range) -> Tensor:
+        """(B, N + K, S, D) to the same; the first ``tracks`` are no virtual ones."""
+        batch = len(x)
+        for layer in layers:
+            x = rearrange(x, "b n s d -> (b n) s d")
+            x = self._stage(self._time_stage, layer, x)
+            x = rearrange(x, "(b n) s d -> (b s) n d", b=batch)
+            x = self._stage(self._space_stage, layer, x[:, :tracks], x[:, tracks:], mask)
+            x = rearrange(x, "(b s) n d -> b n s d", b=batch)
+        return x
+
+    def _stage(self, stage: Callable[..., Tensor], *inputs: Any) -> Tensor:
+        return recompute(stage, *inputs) if "stage" in self.checkpoint else stage(*inputs)
+
+    def _time_stage(self, layer: int, x: Tensor) -> Tensor:
+        """(B·(N + K), S, D) to the same."""
+        return self.time_blocks[layer](x)
+
+    def _space_stage(self, layer: int, points: Tensor, virtual: Tensor, mask: Mask) -> Tensor:
         """(B·S, N, D) tracks and (B·S, K, D) virtual tracks to (B·S, N + K, D)."""
-        virtual = self.space_virtual2point_blocks[layer](virtual, points, active[:, None, :])
+        virtual = self.space_virtual2point_blocks[layer](virtual, points, self.attention.keys(mask))
         virtual = self.space_virtual_blocks[layer](virtual)
-        points = self.space_point2virtual_blocks[layer](points, virtual, active[:, :, None])
+        points = self.space_point2virtual_blocks[layer](points, virtual, self.attention.queries(mask))
         return torch.cat([points, virtual], dim=1)

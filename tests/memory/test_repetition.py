@@ -1,5 +1,6 @@
 """Steps tracked with repeated parts against the same steps run in full: all events, the peak, the FLOPs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from unittest.mock import patch
@@ -31,6 +32,32 @@ VARIANTS = {
     "bf16-checkpoint-both": ({}, {"precision": "bf16", "checkpoint": ("encoder", "transformer")}),
     "no-attention-mask": ({"use_attention_mask": False}, {}),
     "published-loss": ({"loss": "published"}, {}),
+    "fused": ({}, {"attention": "fused"}),
+    "local": ({}, {"correlation": "local"}),
+    "local-bf16-checkpoint": (
+        {},
+        {"correlation": "local", "precision": "bf16", "checkpoint": ("encoder", "transformer")},
+    ),
+    "encoder-chunk": ({}, {"encoder_chunk": 3}),
+    "encoder-chunk-local-checkpoint": (
+        {},
+        {"encoder_chunk": 1, "correlation": "local", "checkpoint": ("encoder",)},
+    ),
+    "bf16-encoder-chunk": ({}, {"precision": "bf16", "encoder_chunk": 5, "checkpoint": ("encoder",)}),
+    "gelu": ({}, {"checkpoint": ("gelu",)}),
+    "block-hidden": ({}, {"checkpoint": ("block", "hidden")}),
+    "iteration": ({}, {"checkpoint": ("iteration",)}),
+    "bf16-iteration-stage": ({}, {"precision": "bf16", "checkpoint": ("iteration", "stage", "gelu")}),
+    "iteration-block-local": (
+        {},
+        {
+            "correlation": "local",
+            "attention": "fused",
+            "encoder_chunk": 1,
+            "checkpoint": ("encoder", "iteration", "block"),
+        },
+    ),
+    "bf16-fused": ({}, {"precision": "bf16", "attention": "fused"}),
 }
 
 
@@ -98,7 +125,7 @@ def test_a_training_step(variant, small_recipe, small_clip, small_model):
         fast = track_training_step(steps[0])
     check_equal(fast, in_full(lambda: track_training_step(steps[1])))
     # two windows of two iterations, of which the first is run
-    assert len(repeated) == 3
+    assert max(Counter(repeated).values()) >= 3
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -74,7 +74,7 @@ class Repetition:
         for call in self._stage.open:
             raise MustRun(call.repeated.part.name, "a call takes no part in the backward pass")
 
-    def _recompute(self, part: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    def _recompute(self, part: Callable[..., Tensor], *inputs: Any) -> Tensor:
         run = partial(checkpointed, part)
         # its name is kept, and a function that is not a method might keep tensors
         if isinstance(getattr(part, "__self__", None), nn.Module):
