@@ -47,6 +47,9 @@ class Strategy(Section):
     attention: Literal["explicit", "fused"] = Field(
         "explicit", description="fused: attention without its logits in memory"
     )
+    skip_unused: bool = Field(
+        False, description="leave out what nothing reads: tracks in windows before their query, copies"
+    )
     encoder_chunk: int = Field(0, ge=0, description="frames that are encoded at a time; 0: all at once")
     checkpoint: tuple[Checkpointable, ...] = Field(
         (),

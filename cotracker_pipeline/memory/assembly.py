@@ -4,8 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.memory.query_frames import published_query_frames
 from cotracker_pipeline.memory.step import Batch, TrainingStep
+from cotracker_pipeline.models.active_tracks import active_counts
 from cotracker_pipeline.models.build import build_model
+from cotracker_pipeline.models.cotracker2 import window_starts
 from cotracker_pipeline.training.losses import tracking_loss
 from cotracker_pipeline.training.optimisation import make_optimiser
 
@@ -16,9 +19,12 @@ def assemble_step(
     """A model with fresh weights, a batch of zeros, and the training's own loss and optimiser."""
     with torch.device(device):
         network = build_model(model, recipe, strategy)
+    active = _active_tracks(clip, recipe.tracks, model.window_len) if device == "meta" else None
 
     def loss(network: nn.Module, batch: Batch) -> Tensor:
-        _, _, predictions = network(batch.video, batch.queries, recipe.iterations, is_train=True)
+        _, _, predictions = network(
+            batch.video, batch.queries, recipe.iterations, is_train=True, active_tracks=active
+        )
         return tracking_loss(predictions, batch.trajectory, batch.visibility, batch.valid, recipe.loss).total
 
     optimiser, _ = make_optimiser(network, recipe)
@@ -27,12 +33,22 @@ def assemble_step(
 
 
 def blank_batch(clip: Clip, tracks: int, device: str) -> Batch:
-    """A batch of zeros with ``tracks`` tracks, all queried in the upper left corner of the first frame."""
+    """A batch of zeros with ``tracks`` tracks, queried in the upper left corner, in the frames of
+    ``published_query_frames``.
+    """
     points = (clip.batch_size, clip.frames, tracks)
+    queries = torch.zeros(clip.batch_size, tracks, 3, device=device)
+    queries[..., 0] = torch.tensor(published_query_frames(tracks, clip.frames), device=device)
     return Batch(
         video=torch.zeros(clip.batch_size, clip.frames, 3, clip.height, clip.width, device=device),
-        queries=torch.zeros(clip.batch_size, tracks, 3, device=device),
+        queries=queries,
         trajectory=torch.zeros(*points, 2, device=device),
         visibility=torch.zeros(points, device=device),
         valid=torch.zeros(points, device=device),
     )
+
+
+def _active_tracks(clip: Clip, tracks: int, window_len: int) -> list[int]:
+    """What the tracker counts in the queries of ``blank_batch``, which cannot be read on meta."""
+    frames = torch.tensor([published_query_frames(tracks, clip.frames)])
+    return active_counts(frames, (start + window_len for start in window_starts(clip.frames, window_len)))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cotracker_pipeline.memory.measured_step import Case, fill_queries, synchronise
+from cotracker_pipeline.memory.measured_step import Case, fill_places, synchronise
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.cotracker2 import CoTracker2
 
@@ -26,8 +26,8 @@ def real_tracking(case: Case, device: str) -> Tracking:
     with torch.device(device):
         model = build_model(case.model, case.recipe, case.strategy)
         video = torch.empty(clip.batch_size, clip.frames, 3, clip.height, clip.width).uniform_(0, 255)
-        queries = torch.empty(clip.batch_size, case.recipe.tracks, 3)
-    fill_queries(queries, clip.height, clip.width)
+        queries = torch.zeros(clip.batch_size, case.recipe.tracks, 3)
+    fill_places(queries, clip.height, clip.width)
     return Tracking(model, video, queries)
 
 

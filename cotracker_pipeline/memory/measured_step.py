@@ -35,11 +35,11 @@ def real_step(case: Case, device: str) -> TrainingStep:
 def fill_batch(batch: Batch) -> None:
     """Give a batch of zeros values, in place: noise as video, and points that wander over it.
 
-    As in the prediction all tracks are queried on the first frame, and so are active in every window.
+    The frames of the queries stay those of the prediction.
     """
     height, width = batch.video.shape[-2:]
     batch.video.uniform_(0, 255)
-    fill_queries(batch.queries, height, width)
+    fill_places(batch.queries, height, width)
     moves = torch.randn_like(batch.trajectory)
     moves[:, 0] = 0
     batch.trajectory.copy_(batch.queries[:, None, :, 1:] + moves.cumsum(dim=1))
@@ -47,9 +47,8 @@ def fill_batch(batch: Batch) -> None:
     batch.valid.fill_(1)
 
 
-def fill_queries(queries: Tensor, height: int, width: int) -> None:
-    """Places all over the first frame, in place: queries (B, N, 3) as (t, x, y) in pixels."""
-    queries[..., 0] = 0
+def fill_places(queries: Tensor, height: int, width: int) -> None:
+    """Places all over the frame, in place: queries (B, N, 3) as (t, x, y) in pixels."""
     queries[..., 1].uniform_(0, width - 1)
     queries[..., 2].uniform_(0, height - 1)
 

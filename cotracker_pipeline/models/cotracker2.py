@@ -1,6 +1,6 @@
 """CoTracker2: joint point tracking over sliding windows with iterative refinement."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -11,6 +11,13 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
+from cotracker_pipeline.models.active_tracks import (
+    QueryOrder,
+    active_counts,
+    at_least_one,
+    first_tracks,
+    with_left_out,
+)
 from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import Correlation
 from cotracker_pipeline.models.embeddings import (
@@ -55,6 +62,10 @@ class WindowPredictions:
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.coords, self.visibility, self.mask))
+
+
+#: Predictions (B, n, N, 2) of every window and iteration, visibility logits (B, n, N) of every window.
+Windows = tuple[list[list[Tensor]], list[Tensor]]
 
 
 class WindowState(NamedTuple):
@@ -133,7 +144,12 @@ class CoTracker2(nn.Module):
         return self.window_len // 2
 
     def forward(
-        self, video: Tensor, queries: Tensor, iters: int = 4, is_train: bool = False
+        self,
+        video: Tensor,
+        queries: Tensor,
+        iters: int = 4,
+        is_train: bool = False,
+        active_tracks: Sequence[int] | None = None,
     ) -> tuple[Tensor, Tensor, WindowPredictions | None]:
         """Track points through a clip.
 
@@ -142,12 +158,14 @@ class CoTracker2(nn.Module):
             queries: (B, N, 3) float32 as (t, x, y): frame index and pixel indices (centres at integers).
             iters: refinement iterations per window.
             is_train: also return the predictions of every window and iteration.
+            active_tracks: for every window, how many tracks of a sample are queried before its end at most.
+                Only for meta tensors, of which it cannot be counted; there without it all are.
 
         Returns:
             coords (B, T, N, 2) float32 pixel indices, visibility (B, T, N) probabilities, and in training the
             ``WindowPredictions``. Frames before a track's query are unspecified.
         """
-        return self.track(self.encode(video), queries, iters, is_train)
+        return self.track(self.encode(video), queries, iters, is_train, active_tracks)
 
     def encode(self, video: Tensor) -> Tensor:
         """Encode each frame of a video: (B, T, 3, H, W) RGB, 0..255, to (B, T, C, H/stride, W/stride)."""
@@ -157,21 +175,52 @@ class CoTracker2(nn.Module):
         return encode_video(self._encode_images, video)
 
     def track(
-        self, maps: Tensor, queries: Tensor, iters: int = 4, is_train: bool = False
+        self,
+        maps: Tensor,
+        queries: Tensor,
+        iters: int = 4,
+        is_train: bool = False,
+        active_tracks: Sequence[int] | None = None,
     ) -> tuple[Tensor, Tensor, WindowPredictions | None]:
         """As the forward pass, from the feature maps that ``encode`` made of the video."""
         with autocast(self.strategy.precision, maps.device):
-            coords, logits, windows = self._track(maps, queries, iters)
+            # without the mask, tracks are attended to before they are queried
+            if self.strategy.skip_unused and self.use_attention_mask:
+                coords, logits, windows = self._track_active(maps, queries, iters, active_tracks)
+            else:
+                coords, logits, windows = self._track(maps, queries, iters)
         if not is_train:
             return coords, logits.sigmoid(), None
         frame = torch.arange(maps.shape[1], device=maps.device)
         mask = queries[:, None, :, 0] <= frame[None, :, None]
         return coords, logits.sigmoid(), WindowPredictions(*windows, mask)
 
+    def _track_active(
+        self, maps: Tensor, queries: Tensor, iters: int, active_tracks: Sequence[int] | None
+    ) -> tuple[Tensor, Tensor, Windows]:
+        """As ``_track``, but in each window only what is queried before its end."""
+        starts = window_starts(maps.shape[1], self.window_len)
+        if active_tracks is None and not queries.is_meta:
+            active_tracks = active_counts(queries[..., 0], (start + self.window_len for start in starts))
+        order = QueryOrder.of(queries[..., 0])
+        counts = None if active_tracks is None else at_least_one(active_tracks)
+        coords, logits, (window_coords, window_logits) = self._track(
+            maps, order.sorted(queries), iters, counts
+        )
+        windows = [[order.undone(each) for each in predictions] for predictions in window_coords]
+        return (
+            order.undone(coords),
+            order.undone(logits),
+            (windows, [order.undone(each) for each in window_logits]),
+        )
+
     def _track(
-        self, maps: Tensor, queries: Tensor, iters: int
-    ) -> tuple[Tensor, Tensor, tuple[list[list[Tensor]], list[Tensor]]]:
-        """Coords (B, T, N, 2) in pixels, visibility logits (B, T, N), and both per window."""
+        self, maps: Tensor, queries: Tensor, iters: int, counts: Sequence[int] | None = None
+    ) -> tuple[Tensor, Tensor, Windows]:
+        """Coords (B, T, N, 2) in pixels, visibility logits (B, T, N), and both per window.
+
+        ``counts``: how many tracks to compute in each window, the first ones; all when there are none.
+        """
         batch, frames, tracks = maps.shape[0], maps.shape[1], queries.shape[1]
         maps = self._fill_last_window(maps)
         query_coords = queries[..., 1:] / self.stride
@@ -182,14 +231,21 @@ class CoTracker2(nn.Module):
         logits = queries.new_zeros(batch, frames, tracks)
         window_coords, window_logits = [], []
         refine = self._refine_recomputed if "iteration" in self.strategy.checkpoint else self._refine
-        for start in window_starts(frames, self.window_len):
+        for window_index, start in enumerate(window_starts(frames, self.window_len)):
+            count = counts[window_index] if counts else tracks
             end = min(start + self.window_len, frames)
             window = maps[:, start : start + self.window_len]
-            estimate = self._estimate(window, query_coords, query_features)
-            state = self._window_state(start, queries[..., 0], estimate, query_features, coords, logits)
+            features = first_tracks(query_features, count, 1)
+            estimate = self._estimate(window, query_coords[:, :count], features)
+            state = self._window_state(
+                start, queries[:, :count, 0], estimate, features, coords[:, :, :count], logits[:, :, :count]
+            )
             predictions, visibility = refine(window, state, iters)
-            predictions = [prediction[:, : end - start] for prediction in predictions]
-            visibility = visibility[:, : end - start]
+            predictions = [
+                with_left_out(prediction[:, : end - start], queries[:, None, count:, 1:])
+                for prediction in predictions
+            ]
+            visibility = with_left_out(visibility[:, : end - start], logits[:, :1, count:])
             window_coords.append(predictions)
             window_logits.append(visibility)
             # later windows read these; the earlier tensors stay intact for the backward pass
@@ -199,7 +255,12 @@ class CoTracker2(nn.Module):
 
     def _fill_last_window(self, maps: Tensor) -> Tensor:
         """The last frame again and again, up to a multiple of the window length."""
-        missing = -maps.shape[1] % self.window_len
+        frames = maps.shape[1]
+        missing = -frames % self.window_len
+        if self.strategy.skip_unused:
+            # no window may reach so far
+            *_, last = window_starts(frames, self.window_len)
+            missing = last + self.window_len - frames
         if not missing:
             return maps
         return torch.cat([maps, maps[:, -1:].expand(-1, missing, -1, -1, -1)], dim=1)
@@ -308,10 +369,15 @@ class CoTracker2(nn.Module):
 
     def _position(self, coords: Tensor) -> Tensor:
         """The embedding (B, N, token_width) of positions (B, N, 2) in feature pixels."""
+        if self.strategy.skip_unused:
+            return sample_maps(self.pos_emb, coords.flatten(0, 1)[None]).view(*coords.shape[:2], -1)
         # the published code keeps a copy of the table per window; the plain computation costs the same
         return sample_maps(self.pos_emb.repeat(len(coords), 1, 1, 1), coords)
 
     def _mask(self, state: WindowState) -> Mask:
+        if self.strategy.skip_unused and (len(state.active) == 1 or not self.use_attention_mask):
+            # of one sample no other tracks are computed
+            return ()
         active = state.active if self.use_attention_mask else torch.ones_like(state.active)
         return self.updateformer.mask(active, computed_dtype(self.strategy.precision, state.coords.dtype))
 

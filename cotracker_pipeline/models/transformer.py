@@ -152,7 +152,7 @@ class UpdateTransformer(nn.Module):
 
         Args:
             tokens: (B, N, S, D) one token per track and frame.
-            mask: of ``mask``.
+            mask: of ``mask``; empty when all tracks are active.
 
         Returns:
             (B, N, S, output_width).
@@ -193,7 +193,8 @@ class UpdateTransformer(nn.Module):
 
     def _space_stage(self, layer: int, points: Tensor, virtual: Tensor, mask: Mask) -> Tensor:
         """(B·S, N, D) tracks and (B·S, K, D) virtual tracks to (B·S, N + K, D)."""
-        virtual = self.space_virtual2point_blocks[layer](virtual, points, self.attention.keys(mask))
+        keys, queries = (self.attention.keys(mask), self.attention.queries(mask)) if mask else (None, None)
+        virtual = self.space_virtual2point_blocks[layer](virtual, points, keys)
         virtual = self.space_virtual_blocks[layer](virtual)
-        points = self.space_point2virtual_blocks[layer](points, virtual, self.attention.queries(mask))
+        points = self.space_point2virtual_blocks[layer](points, virtual, queries)
         return torch.cat([points, virtual], dim=1)

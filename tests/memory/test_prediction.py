@@ -22,6 +22,11 @@ VARIANTS = {
     "no-track-mask": ({"use_track_mask": False}, {}),
     "no-attention-mask": ({"use_attention_mask": False}, {}),
     "published-loss": ({"loss": "published"}, {}),
+    "local": ({}, {"correlation": "local"}),
+    "skip-unused": ({}, {"skip_unused": True}),
+    "encoder-chunk": ({}, {"encoder_chunk": 2, "checkpoint": ("encoder",)}),
+    "nested": ({}, {"skip_unused": True, "checkpoint": ("iteration", "stage", "gelu")}),
+    "hidden": ({}, {"checkpoint": ("block", "hidden")}),
 }
 
 

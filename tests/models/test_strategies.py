@@ -12,6 +12,8 @@ STRATEGIES = {
     "correlation": {"correlation": "local"},
     "encoder-chunk": {"encoder_chunk": 2},
     "encoder-chunk-recomputed": {"encoder_chunk": 3, "checkpoint": ("encoder",), "correlation": "local"},
+    "skip": {"skip_unused": True},
+    "skip-fused": {"skip_unused": True, "attention": "fused"},
     "transformer": {"checkpoint": ("transformer",)},
     "iteration": {"checkpoint": ("iteration",)},
     "block": {"checkpoint": ("block",)},
