@@ -16,10 +16,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.rungs import RUNGS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Size = Annotated[int, Field(ge=1)]
@@ -58,6 +67,16 @@ class Strategy(Section):
         "transformer), stage (its half: over time or over tracks), hidden (layer of an MLP), gelu (costs no "
         "product); the larger may contain the smaller",
     )
+    auto: bool = Field(
+        False,
+        description="choose all of this but the precision: the fastest rung that fits the card, and one rung "
+        "leaner whenever memory runs out all the same",
+    )
+
+
+StrategyName = Literal[
+    "published", "fast", "fast-encoder", "fast-hidden", "moderate", "balanced", "lean", "auto"
+]
 
 
 class Recipe(Section):
@@ -235,6 +254,30 @@ class Evaluation(Section):
     )
 
 
+class NamedStrategy(Section):
+    """A rung of the ladder, with a precision of its own; its name alone will do, too."""
+
+    rung: StrategyName
+    precision: Literal["fp32", "bf16"] | None = None
+
+
+def _named(value: Any) -> Any:
+    """The keys of a strategy that is given by the name of its rung: all but the precision, if it has none."""
+    if isinstance(value, str):
+        value = {"rung": value}
+    if not isinstance(value, Mapping) or "rung" not in value:
+        return value
+    rung, others = value["rung"], {key: other for key, other in value.items() if key != "rung"}
+    if rung != "auto" and rung not in RUNGS:
+        raise ValueError(f"there is {_unknown(str(rung), {**RUNGS, 'auto': {}})}")
+    if others.keys() - {"precision"}:
+        raise ValueError(
+            f"beside rung only precision is a key, not {', '.join(others.keys() - {'precision'})}"
+        )
+    chosen = {"auto": True} if rung == "auto" else RUNGS[rung]
+    return {**Strategy().model_dump(exclude={"precision"}), **chosen, **others}
+
+
 def _overrides_of(section: type[Section]) -> type[BaseModel]:
     """The same keys as ``section``, each optional: what a variant may write."""
     fields: dict[str, Any] = {
@@ -251,11 +294,18 @@ def _without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
+RecipeOverrides = _overrides_of(Recipe)
+StrategyOverrides = _overrides_of(Strategy)
+
+
 class VariantOverrides(Section):
     """What a variant changes of the study's own recipe and strategy."""
 
-    recipe: _overrides_of(Recipe) = _overrides_of(Recipe)()  # type: ignore[valid-type]
-    strategy: _overrides_of(Strategy) = _overrides_of(Strategy)()  # type: ignore[valid-type]
+    recipe: RecipeOverrides = RecipeOverrides()  # type: ignore[valid-type]
+    strategy: Annotated[
+        StrategyOverrides,  # type: ignore[valid-type]
+        BeforeValidator(_named, json_schema_input_type=StrategyOverrides | NamedStrategy | StrategyName),
+    ] = StrategyOverrides()
 
 
 class Variant(NamedTuple):
@@ -272,7 +322,9 @@ class Study(Section):
     study: Name = Field(description="results go to results/<study>")
     seed: int = Field(0, ge=0)
     recipe: Recipe = Recipe()
-    strategy: Strategy = Strategy()
+    strategy: Annotated[
+        Strategy, BeforeValidator(_named, json_schema_input_type=Strategy | NamedStrategy | StrategyName)
+    ] = Strategy()
     memory: Memory = Memory()
     data: Data
     training: Training = Training()
@@ -303,8 +355,8 @@ class Study(Section):
         return self.resolved[name]
 
     def _resolve(self, name: str, overrides: VariantOverrides) -> Variant:
-        recipe = overrides.recipe.model_dump(exclude_unset=True)
-        strategy = overrides.strategy.model_dump(exclude_unset=True)
+        recipe = overrides.recipe.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+        strategy = overrides.strategy.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
         return Variant(name, self.recipe.model_copy(update=recipe), self.strategy.model_copy(update=strategy))
 
 

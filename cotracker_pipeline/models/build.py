@@ -1,5 +1,7 @@
 """A model from its sizes, its recipe and its strategy."""
 
+import torch
+
 from cotracker_pipeline.config import ModelSize, Recipe, Strategy
 from cotracker_pipeline.models.cotracker2 import CoTracker2
 
@@ -13,3 +15,11 @@ def build_model(size: ModelSize, recipe: Recipe, strategy: Strategy) -> CoTracke
         use_attention_mask=recipe.use_attention_mask,
         strategy=strategy,
     )
+
+
+def rebuild_model(model: CoTracker2, size: ModelSize, recipe: Recipe, strategy: Strategy) -> CoTracker2:
+    """A model that computes by ``strategy`` with the very parameters and buffers of ``model``."""
+    with torch.device("meta"):
+        rebuilt = build_model(size, recipe, strategy)
+    rebuilt.load_state_dict(model.state_dict(keep_vars=True), assign=True)
+    return rebuilt.train(model.training)

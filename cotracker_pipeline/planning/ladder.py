@@ -4,28 +4,22 @@ Ways of computing are free to change. What changes the training (fewer tracks, c
 concession: it is tried only where it is allowed.
 """
 
-from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple
 
 from cotracker_pipeline.config import Recipe, Strategy
+from cotracker_pipeline.rungs import RUNGS
 
-
-class Way(NamedTuple):
-    """A way of computing a step that leaves loss and gradients as they are: keys of ``Strategy``."""
-
-    name: str
-    keys: Mapping[str, Any]
-
-
-#: From the fastest to the leanest. Each tier takes more operations than the ones before; which way of a tier
-#: takes the fewest depends on the size of the clip and on the number of tracks. The last tier is the leanest.
-WAYS: tuple[tuple[Way, ...], ...] = (
-    (Way("plain", {}),),
-    (
-        Way("checkpoint encoder", {"checkpoint": ("encoder",)}),
-        Way("checkpoint transformer", {"checkpoint": ("transformer",)}),
-    ),
-    (Way("checkpoint both", {"checkpoint": ("encoder", "transformer")}),),
+#: Names of ``RUNGS`` from the fastest to the leanest. Each tier takes more operations than the ones before;
+#: which rung of a tier takes the fewest depends on the size of the clip and on the number of tracks. The
+#: first rung is the published computation, which costs are compared with, and the last tier is the leanest.
+WAYS: tuple[tuple[str, ...], ...] = (
+    ("published", "fast"),
+    ("fast-encoder",),
+    ("fast-hidden",),
+    ("moderate",),
+    ("balanced",),
+    ("lean",),
 )
 
 
@@ -89,14 +83,14 @@ def _recipes(recipe: Recipe, allowed: Collection[str]) -> list[tuple[list[str], 
     return found
 
 
-def _tier(names: list[str], recipe: Recipe, ways: tuple[Way, ...], precisions: list[str]) -> Tier:
+def _tier(names: list[str], recipe: Recipe, ways: tuple[str, ...], precisions: list[str]) -> Tier:
     """``precisions``: the one that the study has, then those that are allowed instead of it."""
     return tuple(
         tuple(
             Rung(
-                ", ".join([*names, *([precision] if precision != precisions[0] else []), way.name]),
+                ", ".join([*names, *([precision] if precision != precisions[0] else []), way]),
                 recipe,
-                Strategy(precision=precision, **way.keys),
+                Strategy.model_validate({"precision": precision, **RUNGS[way]}),
             )
             for precision in precisions
         )

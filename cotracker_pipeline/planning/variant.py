@@ -5,16 +5,30 @@ from typing import Any
 import yaml
 
 from cotracker_pipeline.config import Clip, Recipe, Section, Strategy
+from cotracker_pipeline.rungs import RUNGS
 
 
 def variant_lines(name: str, rung: tuple[Recipe, Strategy], study: tuple[Recipe, Strategy]) -> list[str]:
     """What to paste below ``variants:`` of a study whose own recipe and strategy are ``study``."""
-    sections = {
-        key: changes(planned, own)
-        for key, planned, own in zip(("recipe", "strategy"), rung, study, strict=True)
-    }
-    lines = [f"    {key}: {flow(values)}" for key, values in sections.items() if values]
+    recipe, strategy = rung
+    lines = []
+    if changed := changes(recipe, study[0]):
+        lines.append(f"    recipe: {flow(changed)}")
+    if strategy != study[1]:
+        lines.append(f"    strategy: {_strategy(strategy, study[1])}")
     return [f"  {name}:", *lines] if lines else [f"  {name}: {{}}"]
+
+
+def _strategy(planned: Strategy, own: Strategy) -> str:
+    """By the name of its rung."""
+    named = {
+        Strategy.model_validate({**keys, "precision": planned.precision}): name
+        for name, keys in RUNGS.items()
+    }
+    rung = named[planned]
+    if planned.precision == own.precision:
+        return rung
+    return flow({"rung": rung, "precision": planned.precision})
 
 
 def clip_line(planned: Clip, own: Clip) -> str | None:

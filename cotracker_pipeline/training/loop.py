@@ -12,7 +12,7 @@ from cotracker_pipeline.config import Recipe
 from cotracker_pipeline.data.clips import Sample
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.training.losses import LossTerms, tracking_loss
-from cotracker_pipeline.training.optimisation import make_optimiser
+from cotracker_pipeline.training.optimisation import claim_step, make_optimiser
 from cotracker_pipeline.training.queries import sample_training_queries
 
 
@@ -36,12 +36,16 @@ class Training:
         model: a tracker, on the device that it is trained on.
         recipe: steps, losses and optimiser.
         seed: of the random queries.
+        leaner: models with the parameters of ``model`` that compute in less memory, one after the other: when
+            memory runs out, the step is repeated with the next one, and training goes on with it.
     """
 
     model: nn.Module
     recipe: Recipe
     seed: int
+    leaner: Iterator[nn.Module] = field(default_factory=lambda: iter(()))
     step: int = 0
+    rungs_left_behind: int = 0
     curve: list[LossRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -65,13 +69,15 @@ class Training:
             progress: told every row.
 
         Raises:
-            UserError: when the loss is no longer finite.
+            UserError: when the loss is no longer finite, or memory runs out and no model is leaner.
         """
         self.model.train()
         record: list[tuple[float, ...]] = []
         since = time.perf_counter()
         for batch in batches:
-            record.append(self._train_step(batch))
+            while (terms := self._attempt(batch)) is None:
+                self._become_leaner()
+            record.append(terms)
             self.step += 1
             if self.step % log_every == 0 or self.step == self.recipe.steps:
                 now = time.perf_counter()
@@ -87,6 +93,7 @@ class Training:
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
             "step": self.step,
+            "rungs_left_behind": self.rungs_left_behind,
             "curve": [tuple(row) for row in self.curve],
         }
 
@@ -96,7 +103,30 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
         self.step = state["step"]
+        while self.rungs_left_behind < state["rungs_left_behind"]:
+            self._become_leaner()
         self.curve = [LossRow(*row) for row in state["curve"]]
+
+    def _attempt(self, batch: Sample) -> tuple[float, ...] | None:
+        """What ``_train_step`` returns; None when memory ran out, and then nothing has changed."""
+        try:
+            return self._train_step(batch)
+        except torch.OutOfMemoryError:
+            return None
+
+    def _become_leaner(self) -> None:
+        # the error is gone by now, and with it what it kept of the step
+        self.optimiser.zero_grad(set_to_none=True)
+        model = next(self.leaner, None)
+        if model is None:
+            raise UserError(
+                f"memory ran out at step {self.step + 1}, and no strategy is leaner; lower recipe.tracks or "
+                "training.clip, or take a larger card"
+            )
+        self.model = model
+        self.rungs_left_behind += 1
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def _train_step(self, batch: Sample) -> tuple[float, ...]:
         """Loss, coordinate loss, visibility loss, gradient norm and learning rate of one step."""
@@ -108,6 +138,7 @@ class Training:
         terms.total.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.gradient_clip)
         self._check_finite(norm)
+        claim_step(self.optimiser)
         self.optimiser.step()
         self.schedule.step()
         return (*(term.item() for term in terms), norm.item(), float(learning_rate))

@@ -1,10 +1,27 @@
 """Optimiser and learning-rate schedule of the published training."""
 
+import torch
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
 from cotracker_pipeline.config import Recipe
+
+#: Copies of all parameters that one step allocates at most: two moments, the first time, and two temporaries.
+COPIES = 4
+
+
+def claim_step(optimiser: AdamW) -> None:
+    """Make sure that the next step finds its memory: an optimiser that runs out of it midway has changed some
+    of the parameters, and the step could not be repeated.
+
+    Raises:
+        torch.OutOfMemoryError: when it would not; nothing has changed then.
+    """
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    if parameters[0].is_cuda:
+        # let go on return, but the allocator keeps it for the step
+        _claimed = [torch.empty_like(parameter) for parameter in parameters * COPIES]
 
 
 def make_optimiser(model: nn.Module, recipe: Recipe) -> tuple[AdamW, OneCycleLR]:

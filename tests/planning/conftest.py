@@ -1,7 +1,7 @@
 """What every rung needs, made up."""
 
 import pytest
-from made_up import NAMES
+from made_up import COSTS, NAMES, way_of
 
 from cotracker_pipeline.config import Recipe, Strategy
 
@@ -15,6 +15,5 @@ def needs() -> dict[str, int]:
 
 def _place(rung: tuple[Recipe, Strategy]) -> tuple[int, ...]:
     recipe, strategy = rung
-    ways = [(), ("encoder",), ("transformer",), ("encoder", "transformer")]
     learned = (-recipe.tracks, -recipe.use_track_mask, -recipe.corr_radius)
-    return (*learned, ways.index(strategy.checkpoint), strategy.precision == "bf16")
+    return (*learned, list(COSTS).index(way_of(NAMES[rung])), strategy.precision == "bf16")

@@ -1,6 +1,6 @@
 """Predictions that are made up, so that a walk takes no time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 
 from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
@@ -25,22 +25,36 @@ SUBSETS = [names for count in range(len(ALLOWANCES) + 1) for names in combinatio
 NAMES = {rung[1:]: rung.name for names in SUBSETS for rung in every_rung(question_of(names))}
 
 
+#: Operations of a way of computing, per track.
+COSTS = {
+    "published": 100,
+    "fast": 90,
+    "fast-encoder": 101,
+    "fast-hidden": 103,
+    "moderate": 112,
+    "balanced": 116,
+    "lean": 137,
+}
+
+
+def way_of(name: str) -> str:
+    """The way of computing in the name of a rung."""
+    return name.split(", ")[-1]
+
+
 class MadeUp:
     """A predictor that is told what a rung needs, by its name, and notes what it was asked.
 
-    Operations: ``plain`` and what each recomputation adds, per track. A batch needs its multiple.
+    Operations: ``costs`` per track. A batch needs its multiple.
     """
 
-    def __init__(
-        self, need: Callable[[str], int], plain: int = 100, encoder: int = 5, transformer: int = 30
-    ) -> None:
+    def __init__(self, need: Callable[[str], int], costs: Mapping[str, int] = COSTS) -> None:
         self.need = need
         self.asked: list[str] = []
-        self._plain = plain
-        self._costs = {"encoder": encoder, "transformer": transformer}
+        self._costs = costs
 
     def flops(self, recipe: Recipe, strategy: Strategy) -> int:
-        return recipe.tracks * (self._plain + sum(self._costs[part] for part in strategy.checkpoint))
+        return recipe.tracks * self._costs[way_of(NAMES[recipe, strategy])]
 
     def __call__(self, recipe: Recipe, strategy: Strategy, clip: Clip, _: ModelSize) -> Prediction:
         name = NAMES[recipe, strategy]

@@ -22,23 +22,23 @@ def planned(question: Question, card: int, needs: dict[str, int]) -> Plan:
 
 
 def test_an_answer_says_what_fits_at_which_cost_and_what_to_paste(needs: dict[str, int]) -> None:
-    needs |= {"plain": 70 * 10**9, "checkpoint encoder": 60 * 10**9, "checkpoint transformer": 20 * 10**9}
+    needs |= {"published": 70 * 10**9, "fast": 60 * 10**9, "fast-encoder": 20 * 10**9}
     text = answer(planned(question_of(), 24 * 2**30, needs), PUBLISHED)
     assert text.splitlines() == [
         "Card: 24 GiB = 25.77 GB (GB = 1e9 bytes), of which context and libraries take 0.00 GB",
         "Step: 768 tracks, radius 3, batch size 1, 24 frames of 384x512, published model",
         "Recipe: kept",
         "",
-        "rung                    needs GB  peak GB  x plain  fits",
-        "plain                      70.00    70.00     1.00  no",
-        "checkpoint encoder         60.00    60.00     1.05  no",
-        "checkpoint transformer     20.00    20.00     1.30  chosen",
+        "rung          needs GB  peak GB  x plain  fits",
+        "published        70.00    70.00     1.00  no",
+        "fast             60.00    60.00     0.90  no",
+        "fast-encoder     20.00    20.00     1.01  chosen",
         "",
-        "Chosen: peak 20.00 GB allocated, 9.984e-08 TFLOP a step, 1.30 times as many as plain",
+        "Chosen: peak 20.00 GB allocated, 7.757e-08 TFLOP a step, 1.01 times as many as plain",
         "",
         "Paste below variants:",
         "  plan-24gb:",
-        "    strategy: {checkpoint: [transformer]}",
+        "    strategy: fast-encoder",
     ]
 
 
@@ -68,7 +68,7 @@ def test_the_longest_answer_fits_on_a_screen(needs: dict[str, int]) -> None:
 
 
 def test_a_refusal_is_a_sentence_that_names_the_mend(needs: dict[str, int]) -> None:
-    plan = planned(question_of(["bf16"]), 10, needs | {"bf16, checkpoint both": 11 * 10**9})
+    plan = planned(question_of(["bf16"]), 10, needs | {"bf16, lean": 11 * 10**9})
     leanest = plan.leanest.rung.name
     start = f"nothing fits on {10 / 2**30:.4g} GiB = 0.00 GB: the leanest rung ({leanest}) needs "
     assert refusal(plan, ["tracks"]).startswith(start)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_up import MadeUp, question_of
+from made_up import COSTS, MadeUp, question_of
 
 from cotracker_pipeline import plan_budgets
 from cotracker_pipeline.analysis.evidence import read_budgets
@@ -18,8 +18,8 @@ from cotracker_pipeline.units import GIB
 @pytest.fixture
 def predict(needs: dict[str, int]) -> MadeUp:
     """With the recipe kept nothing fits below 16 GiB; with everything allowed only 6 GiB are too few."""
-    sizes = {"plain": 60, "checkpoint encoder": 55, "checkpoint transformer": 20, "checkpoint both": 14}
-    gib = {name: sizes.get(name, 45 if name.startswith("bf16, plain") else 13) for name in needs}
+    sizes = dict(zip(COSTS, (70, 60, 55, 50, 20, 18, 14), strict=True))
+    gib = {name: sizes.get(name, 45 if name == "bf16, fast" else 13) for name in needs}
     gib |= {name: 8 for name in needs if "144 tracks" in name}
     return MadeUp({name: size * GIB for name, size in gib.items()}.__getitem__)
 
@@ -30,12 +30,12 @@ def test_every_card_is_answered_twice(predict: MadeUp) -> None:
         (card, allowed) for card in CARDS for allowed in ([], list(ALLOWANCES))
     ]
     rungs = {(one["card_gib"], bool(one["allowed"])): (one["rung"], one["fits"]) for one in answers}
-    assert rungs[80, False] == rungs[80, True] == ("plain", True)
-    assert rungs[48, False] == ("checkpoint transformer", True)
-    assert rungs[48, True] == ("bf16, plain", True)
-    assert rungs[16, False] == ("checkpoint both", True)
-    assert rungs[12, False] == ("checkpoint both", False)
-    assert rungs[12, True] == rungs[8, True] == ("144 tracks, no track mask, plain", True)
+    assert rungs[80, False] == rungs[80, True] == ("fast", True)
+    assert rungs[48, False] == ("moderate", True)
+    assert rungs[48, True] == ("bf16, fast", True)
+    assert rungs[16, False] == ("lean", True)
+    assert rungs[12, False] == ("lean", False)
+    assert rungs[12, True] == rungs[8, True] == ("144 tracks, no track mask, fast", True)
     assert not rungs[6, True][1]
 
 

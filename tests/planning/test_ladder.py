@@ -9,6 +9,7 @@ from small_models import SMALL
 from cotracker_pipeline.config import Clip, Recipe, Strategy
 from cotracker_pipeline.memory import predict_peak_memory
 from cotracker_pipeline.planning.ladder import ALLOWANCES, CONCESSIONS, ladders
+from cotracker_pipeline.rungs import RUNGS
 
 
 def names(allowed: tuple[str, ...] = (), precision: str = "fp32") -> list[str]:
@@ -17,13 +18,13 @@ def names(allowed: tuple[str, ...] = (), precision: str = "fp32") -> list[str]:
 
 
 def test_without_allowance_only_the_way_of_computing_changes() -> None:
-    assert names() == ["plain", "checkpoint encoder", "checkpoint transformer", "checkpoint both"]
+    assert names() == list(RUNGS)
     assert {rung.recipe for rung in every_rung(question_of())} == {Recipe()}
     assert {rung.strategy.precision for rung in every_rung(question_of())} == {"fp32"}
 
 
 def test_recipes_follow_in_the_articles_order() -> None:
-    plain = [name.removesuffix(", plain") for name in names(ALLOWANCES) if name.endswith(", plain")]
+    plain = [name.removesuffix(", fast") for name in names(ALLOWANCES) if name.endswith(", fast")]
     assert [name for name in plain if "bf16" not in name] == [
         "384 tracks",
         "384 tracks, no track mask",
@@ -35,7 +36,7 @@ def test_recipes_follow_in_the_articles_order() -> None:
 
 
 def test_bf16_stands_beside_each_way_of_computing() -> None:
-    assert names(("bf16",))[:2] == ["plain", "bf16, plain"]
+    assert names(("bf16",))[:2] == ["published", "bf16, published"]
     assert len(names(("bf16",))) == 2 * len(names())
 
 
@@ -67,7 +68,7 @@ def tiers() -> list[list[list]]:
     """The ladder with bf16, predicted for a small model: tiers of ways of precisions."""
     model = SMALL
     clip = Clip(frames=8, height=64, width=96)
-    [ladder] = ladders(Recipe(tracks=150, iterations=1), Strategy(), ["bf16"])
+    [ladder] = ladders(Recipe(tracks=150), Strategy(), ["bf16"])
     return [
         [[predict_peak_memory(*rung[1:], clip, model) for rung in equals] for equals in tier]
         for tier in ladder

@@ -110,8 +110,8 @@ def test_where_nothing_fits_the_least_allowance_is_named(outcome: Callable, stud
     status, stdout, stderr = outcome("--config", study_file, "--gpu-memory", "582MiB", "--tracks", "150")
     assert status == 1
     assert "chosen" not in stdout
-    assert "checkpoint both" in stdout
-    assert stderr.startswith("error: nothing fits on 0.5684 GiB = 0.61 GB: the leanest rung (checkpoint ")
+    assert "lean" in stdout
+    assert stderr.startswith("error: nothing fits on 0.5684 GiB = 0.61 GB: the leanest rung (lean) ")
     assert stderr.count("\n") == 1
 
 
@@ -133,12 +133,12 @@ def test_a_question_of_batch_size(
     assert f"clip: {{batch_size: {size}, frames: 4, height: 64, width: 96}}" in stdout
     assert len(asked) == len(set(asked))
 
-    def plain_fits(batch_size: int) -> bool:
+    def fast_fits(batch_size: int) -> bool:
         _, text, _ = outcome(*given, batch_size, "--gpu-memory", "630MiB")
-        return any(re.fullmatch("plain .* chosen", line) for line in text.splitlines())
+        return any(re.fullmatch("fast .* chosen", line) for line in text.splitlines())
 
-    assert plain_fits(size)
-    assert not plain_fits(size + 1)
+    assert fast_fits(size)
+    assert not fast_fits(size + 1)
 
 
 def test_keeping_the_recipe_and_allowing_something_exclude_each_other(outcome: Callable) -> None:
