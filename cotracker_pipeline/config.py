@@ -58,6 +58,11 @@ class Strategy(Section):
         "transformer), stage (its half: over time or over tracks), hidden (layer of an MLP), gelu (costs no "
         "product); the larger may contain the smaller",
     )
+    optimiser: Literal["foreach", "one-by-one", "host"] = Field(
+        "foreach",
+        description="AdamW of all parameters at once; one after the other, without copies of all; or so with "
+        "its state on the host",
+    )
 
 
 class Recipe(Section):

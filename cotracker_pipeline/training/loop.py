@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cotracker_pipeline.config import Recipe
+from cotracker_pipeline.config import Recipe, Strategy
 from cotracker_pipeline.data.clips import Sample
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.training.losses import LossTerms, tracking_loss
@@ -36,16 +36,18 @@ class Training:
         model: a tracker, on the device that it is trained on.
         recipe: steps, losses and optimiser.
         seed: of the random queries.
+        strategy: how the optimiser updates.
     """
 
     model: nn.Module
     recipe: Recipe
     seed: int
+    strategy: Strategy = Strategy()  # noqa: RUF009  immutable
     step: int = 0
     curve: list[LossRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.optimiser, self.schedule = make_optimiser(self.model, self.recipe)
+        self.optimiser, self.schedule = make_optimiser(self.model, self.recipe, self.strategy)
 
     def run(
         self,
