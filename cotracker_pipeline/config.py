@@ -67,6 +67,11 @@ class Strategy(Section):
         "transformer), stage (its half: over time or over tracks), hidden (layer of an MLP), gelu (costs no "
         "product); the larger may contain the smaller",
     )
+    optimiser: Literal["foreach", "one-by-one", "host"] = Field(
+        "foreach",
+        description="AdamW of all parameters at once; one after the other, without copies of all; or so with "
+        "its state on the host",
+    )
     auto: bool = Field(
         False,
         description="choose all of this but the precision: the fastest rung that fits the card, and one rung "
@@ -270,10 +275,8 @@ def _named(value: Any) -> Any:
     rung, others = value["rung"], {key: other for key, other in value.items() if key != "rung"}
     if rung != "auto" and rung not in RUNGS:
         raise ValueError(f"there is {_unknown(str(rung), {**RUNGS, 'auto': {}})}")
-    if others.keys() - {"precision"}:
-        raise ValueError(
-            f"beside rung only precision is a key, not {', '.join(others.keys() - {'precision'})}"
-        )
+    if unknown := others.keys() - {"precision"}:
+        raise ValueError(f"beside rung there may be a precision, but no '{min(unknown)}'; remove it")
     chosen = {"auto": True} if rung == "auto" else RUNGS[rung]
     return {**Strategy().model_dump(exclude={"precision"}), **chosen, **others}
 

@@ -30,7 +30,7 @@ def main() -> None:
     study = load_study(arguments.config)
     variant = study.variant(arguments.variant)
     model = initial_model(study, variant, arguments.seed, arguments.warm_start)
-    training = Training(model, variant.recipe, arguments.seed)
+    training = Training(model, variant.recipe, arguments.seed, variant.strategy)
     fit(training, study, variant, arguments.data, arguments.state_dir)
     with atomic_path(arguments.loss_curve) as temporary:
         pd.DataFrame(training.curve).to_csv(temporary, index=False)

@@ -27,7 +27,7 @@ def assemble_step(
         )
         return tracking_loss(predictions, batch.trajectory, batch.visibility, batch.valid, recipe.loss).total
 
-    optimiser, _ = make_optimiser(network, recipe)
+    optimiser, _ = make_optimiser(network, recipe, strategy)
     batch = blank_batch(clip, recipe.tracks, device)
     return TrainingStep(network, batch, loss, optimiser, recipe.gradient_clip)
 

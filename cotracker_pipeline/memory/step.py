@@ -140,12 +140,14 @@ def _fill_optimiser_state(step: TrainingStep) -> None:
 
 
 def _optimiser_state(optimiser: Optimizer) -> list[Tensor]:
-    """State as large as its parameter; the step counters stay on the host."""
+    """State as large as its parameter and on its device; the step counters stay on the host."""
     return [
         value
         for parameter, state in optimiser.state.items()
         for value in state.values()
-        if isinstance(value, Tensor) and value.shape == parameter.shape
+        if isinstance(value, Tensor)
+        and value.shape == parameter.shape
+        and value.device.type == parameter.device.type
     ]
 
 

@@ -349,7 +349,7 @@ class CoTracker2(nn.Module):
 
     def _refine_recomputed(self, maps: Tensor, state: WindowState, iters: int) -> tuple[list[Tensor], Tensor]:
         """As ``_refine``; of an iteration only its state is kept."""
-        constants = (state.track_mask, self._mask(state), self.correlation.pyramid(maps, self.corr_levels))
+        constants = (maps, state.track_mask, self._mask(state))
         start = state.coords[:, :1].expand_as(state.coords)
         joined = torch.cat([state.coords, start, state.visibility, state.features], dim=-1)
         predictions = []
@@ -358,13 +358,16 @@ class CoTracker2(nn.Module):
             predictions.append(joined[..., :2] * self.stride)
         return predictions, self._visibility(joined[..., 5:])
 
-    def _iterate_joined(self, joined: Tensor, *constants: Any) -> Tensor:
+    def _iterate_joined(self, joined: Tensor, maps: Tensor, track_mask: Tensor, mask: Mask) -> Tensor:
         """``_iterate`` of one tensor (B, S, N, 2 + 2 + 1 + C) to such a one: coords, those that the window
         started from, visibility and features.
         """
+        pyramid = self.correlation.pyramid(maps, self.corr_levels)
         coords, start, visibility, features = joined.split([2, 2, 1, joined.shape[-1] - 5], dim=-1)
         embedding = self._position(start[:, 0])[:, :, None] + self.time_emb[:, None]
-        coords, features = self._iterate(coords.detach(), features, visibility, embedding, *constants)
+        coords, features = self._iterate(
+            coords.detach(), features, visibility, embedding, track_mask, mask, pyramid
+        )
         return torch.cat([coords, start, visibility, features], dim=-1)
 
     def _position(self, coords: Tensor) -> Tensor:

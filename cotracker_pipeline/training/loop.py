@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cotracker_pipeline.config import Recipe
+from cotracker_pipeline.config import Recipe, Strategy
 from cotracker_pipeline.data.clips import Sample
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.training.losses import LossTerms, tracking_loss
@@ -36,20 +36,24 @@ class Training:
         model: a tracker, on the device that it is trained on.
         recipe: steps, losses and optimiser.
         seed: of the random queries.
-        leaner: models with the parameters of ``model`` that compute in less memory, one after the other: when
-            memory runs out, the step is repeated with the next one, and training goes on with it.
+        strategy: how the optimiser updates.
+        leaner: strategies of less memory, one after the other: when memory runs out, the step is repeated
+            with the next one, and training goes on with it.
+        rebuild: the model with the very same parameters, computed by another strategy.
     """
 
     model: nn.Module
     recipe: Recipe
     seed: int
-    leaner: Iterator[nn.Module] = field(default_factory=lambda: iter(()))
+    strategy: Strategy = Strategy()  # noqa: RUF009  immutable
+    leaner: Iterator[Strategy] = field(default_factory=lambda: iter(()))
+    rebuild: Callable[[nn.Module, Strategy], nn.Module] = lambda model, _: model
     step: int = 0
     rungs_left_behind: int = 0
     curve: list[LossRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.optimiser, self.schedule = make_optimiser(self.model, self.recipe)
+        self.optimiser, self.schedule = make_optimiser(self.model, self.recipe, self.strategy)
 
     def run(
         self,
@@ -117,13 +121,19 @@ class Training:
     def _become_leaner(self) -> None:
         # the error is gone by now, and with it what it kept of the step
         self.optimiser.zero_grad(set_to_none=True)
-        model = next(self.leaner, None)
-        if model is None:
+        strategy = next(self.leaner, None)
+        if strategy is None:
             raise UserError(
                 f"memory ran out at step {self.step + 1}, and no strategy is leaner; lower recipe.tracks or "
                 "training.clip, or take a larger card"
             )
-        self.model = model
+        self.model = self.rebuild(self.model, strategy)
+        if strategy.optimiser != self.strategy.optimiser:
+            states = self.optimiser.state_dict(), self.schedule.state_dict()
+            self.optimiser, self.schedule = make_optimiser(self.model, self.recipe, strategy)
+            self.optimiser.load_state_dict(states[0])
+            self.schedule.load_state_dict(states[1])
+        self.strategy = strategy
         self.rungs_left_behind += 1
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
