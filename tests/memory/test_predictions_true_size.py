@@ -5,6 +5,7 @@ iterations and AdamW. They come from running the published code on meta tensors 
 """
 
 import pytest
+from rungs import RUNGS
 
 from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
 from cotracker_pipeline.memory import predict_inference_peak, predict_peak_memory
@@ -81,6 +82,15 @@ def test_checkpointing_takes_no_more_than_around_the_published_code(name):
     predicted, operations = predict(recipe, strategy)
     assert peak - KEPT_MORE.get(name, 0.3) < predicted <= peak
     assert operations == pytest.approx(tera, abs=0.006)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNGS)
+def test_exact_strategies_reach_their_rungs(name):
+    rung = RUNGS[name]
+    predicted, operations = predict({}, rung.keys)
+    assert predicted <= rung.peak_gb
+    assert operations <= rung.ratio * PUBLISHED_CODE["baseline"][1]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rungs import RUNGS
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
@@ -49,17 +50,9 @@ VARIANTS = {
     "block-hidden": ({}, {"checkpoint": ("block", "hidden")}),
     "iteration": ({}, {"checkpoint": ("iteration",)}),
     "bf16-iteration-stage": ({}, {"precision": "bf16", "checkpoint": ("iteration", "stage", "gelu")}),
-    "iteration-block-local": (
-        {},
-        {
-            "correlation": "local",
-            "attention": "fused",
-            "encoder_chunk": 1,
-            "skip_unused": True,
-            "checkpoint": ("encoder", "iteration", "block"),
-        },
-    ),
     "bf16-fused": ({}, {"precision": "bf16", "attention": "fused"}),
+    **{name: ({}, rung.keys) for name, rung in RUNGS.items()},
+    **{f"bf16-{name}": ({}, {"precision": "bf16"} | rung.keys) for name, rung in RUNGS.items()},
 }
 
 

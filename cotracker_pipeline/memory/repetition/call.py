@@ -177,8 +177,9 @@ class Call:
         for recording, guest in backward.scenes:
             recording.enter(self._tracker.ledger, numbers, calls)
             if guest == GRADIENT:
-                # Python holds on to it a little longer
-                abandoned = self._tracker.abandon(gradient)
+                if not _is_part_of_larger(gradient):
+                    # Python holds on to it a little longer
+                    abandoned = self._tracker.abandon(gradient)
             elif self._held.pop(guest, None) is None:
                 raise Unrepeatable("the graph holds on to something else than it did")
         backward.last.enter(self._tracker.ledger, numbers, calls)
@@ -199,6 +200,14 @@ class Call:
         with self._tracker.hidden():
             tensor = product.layout.empty()
         return tensor, self._tracker.adopt(tensor, _block(product, numbers))
+
+
+def _is_part_of_larger(gradient: Tensor) -> bool:
+    """Whether others hold on to other parts of the storage: it does not end with the gradient."""
+    storage = gradient.untyped_storage()
+    # one for the tensor, one for the storage's own object in Python
+    others = torch._C._storage_Use_Count(storage._cdata) - 2
+    return others > 0 and storage.nbytes() > gradient.numel() * gradient.element_size()
 
 
 def _edge_of(tensor: Tensor) -> Edge:

@@ -50,6 +50,9 @@ class Repetition:
         self._ledger = tracker.ledger
         self._stage = Stage(tracker, trace, {}, set())
         self._seen: set[Hashable] = set()
+        # on inputs of other shapes these are not even run once: in the backward pass that would add to
+        # gradients which repeated calls have sent
+        self._rehearsed: set[Hashable] = set()
         self._repeated: dict[Hashable, Repeated | None] = {}
         self._open = ExitStack()
 
@@ -85,7 +88,7 @@ class Repetition:
         if name in self._excluded or keywords or not self._may_repeat(arguments):
             return run(*arguments, **keywords)
         key = _key(name, arguments)
-        if key not in self._seen:
+        if key not in self._seen and name not in self._rehearsed:
             return self._first_call(key, run, arguments)
         if key not in self._repeated:
             self._repeated[key] = self._rehearse(name, run, arguments)
@@ -127,9 +130,11 @@ class Repetition:
             torch.is_grad_enabled(),
         )
         try:
-            return Repeated(part, rehearse_forward(part, tracker, trace), self._stage)
+            repeated = Repeated(part, rehearse_forward(part, tracker, trace), self._stage)
         except Unrepeatable:
             return None
+        self._rehearsed.add(name)
+        return repeated
 
 
 def _key(name: Hashable, arguments: tuple[Any, ...]) -> Hashable:
