@@ -80,7 +80,7 @@ class Strategy(Section):
 
 
 StrategyName = Literal[
-    "published", "fast", "fast-encoder", "fast-hidden", "moderate", "balanced", "lean", "auto"
+    "published", "fast", "fast-encoder", "fast-hidden", "moderate", "balanced", "lean", "minimal", "auto"
 ]
 
 

@@ -20,5 +20,10 @@ RUNGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "moderate": {**_FRAMEWISE, "checkpoint": ("encoder", "stage")},
         "balanced": {**_FRAMEWISE, "checkpoint": ("encoder", "block")},
         "lean": {**_FRAMEWISE, "checkpoint": ("encoder", "iteration", "stage")},
+        "minimal": {
+            **_FRAMEWISE,
+            "checkpoint": ("encoder", "iteration", "block", "stage", "hidden"),
+            "optimiser": "host",
+        },
     }
 )

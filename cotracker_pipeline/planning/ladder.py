@@ -20,6 +20,7 @@ WAYS: tuple[tuple[str, ...], ...] = (
     ("moderate",),
     ("balanced",),
     ("lean",),
+    ("minimal",),
 )
 
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rungs import RUNGS
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
@@ -23,6 +22,7 @@ from cotracker_pipeline.memory.tracker import MemoryTracker, call
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.precision import autocast
 from cotracker_pipeline.models.recomputation import recompute
+from cotracker_pipeline.rungs import RUNGS
 
 VARIANTS = {
     "plain": ({}, {}),
@@ -51,8 +51,8 @@ VARIANTS = {
     "iteration": ({}, {"checkpoint": ("iteration",)}),
     "bf16-iteration-stage": ({}, {"precision": "bf16", "checkpoint": ("iteration", "stage", "gelu")}),
     "bf16-fused": ({}, {"precision": "bf16", "attention": "fused"}),
-    **{name: ({}, rung.keys) for name, rung in RUNGS.items()},
-    **{f"bf16-{name}": ({}, {"precision": "bf16"} | rung.keys) for name, rung in RUNGS.items()},
+    **{name: ({}, dict(keys)) for name, keys in RUNGS.items()},
+    **{f"bf16-{name}": ({}, {"precision": "bf16", **keys}) for name, keys in RUNGS.items()},
 }
 
 

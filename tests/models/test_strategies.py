@@ -4,10 +4,10 @@ import pytest
 import torch
 from equivalence import Outcome, Scene, check_strategy, deviation, scenes, step
 from hypothesis import given, settings
-from rungs import RUNGS
 
 from cotracker_pipeline.config import Strategy
 from cotracker_pipeline.models import CoTracker2
+from cotracker_pipeline.rungs import RUNGS
 from cotracker_pipeline.training.losses import tracking_loss
 
 STRATEGIES = {
@@ -24,7 +24,7 @@ STRATEGIES = {
     "hidden": {"checkpoint": ("hidden",)},
     "gelu": {"checkpoint": ("gelu",)},
     "nested": {"checkpoint": ("encoder", "iteration", "transformer", "block", "stage", "hidden")},
-    **{name: rung.keys for name, rung in RUNGS.items()},
+    **{name: dict(keys) for name, keys in RUNGS.items()},
 }
 
 
@@ -48,7 +48,7 @@ def test_bf16_changes_as_much_as_it_does_alone(name):
     scene = Scene(query_frames=((0, 3, 0, 6, 5),), iterations=1)
     exact = step(scene, Strategy(), torch.float32)
     plain = step(scene, Strategy(precision="bf16"), torch.float32)
-    found = step(scene, Strategy(precision="bf16", **RUNGS[name].keys), torch.float32)
+    found = step(scene, Strategy(precision="bf16", **RUNGS[name]), torch.float32)
     usual = deviation(flat(plain), flat(exact))
     assert 1e-4 < usual < 0.5
     assert deviation(flat(found), flat(exact)) < 2 * usual
@@ -66,7 +66,7 @@ GOLDEN_LOSS = ("total_loss", "seq_loss", "vis_loss_raw")
 def test_golden_numbers(name, rule, golden, near):
     """Outputs, losses and gradients of the official model; these two contain what the others do."""
     case = golden("v2_b_multi_window_train")
-    model = rule.fill_(CoTracker2(strategy=Strategy(**RUNGS[name].keys)), case.meta["seed"])
+    model = rule.fill_(CoTracker2(strategy=Strategy(**RUNGS[name])), case.meta["seed"])
     coords, visibility, predictions = model(case.video, case["queries"], case.meta["iters"], is_train=True)
     seen = case["train_mask"]
     near(case.name, "coordinates (px)", coords * seen[..., None], case["coords"] * seen[..., None], 2e-4)
@@ -91,7 +91,7 @@ FORWARD = ["v2_a_batch2", "v2_b_trimmed_last_window", "v2_b_short_T5", "v2_b_lat
 def test_golden_outputs(case_name, rule, golden, near):
     """Without gradients the rungs differ only in the chunks of the encoder: the leanest stands for all."""
     case = golden(case_name)
-    strategy = Strategy(**RUNGS["minimal"].keys)
+    strategy = Strategy(**RUNGS["minimal"])
     model = rule.fill_(CoTracker2(window_len=case.meta["window_len"], strategy=strategy), case.meta["seed"])
     with torch.no_grad():
         coords, visibility, _ = model(case.video, case["queries"], case.meta["iters"])

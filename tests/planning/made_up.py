@@ -34,6 +34,7 @@ COSTS = {
     "moderate": 112,
     "balanced": 116,
     "lean": 137,
+    "minimal": 149,
 }
 
 

@@ -110,8 +110,8 @@ def test_where_nothing_fits_the_least_allowance_is_named(outcome: Callable, stud
     status, stdout, stderr = outcome("--config", study_file, "--gpu-memory", "582MiB", "--tracks", "150")
     assert status == 1
     assert "chosen" not in stdout
-    assert "lean" in stdout
-    assert stderr.startswith("error: nothing fits on 0.5684 GiB = 0.61 GB: the leanest rung (lean) ")
+    assert "minimal" in stdout
+    assert stderr.startswith("error: nothing fits on 0.5684 GiB = 0.61 GB: the leanest rung (minimal) ")
     assert stderr.count("\n") == 1
 
 

@@ -12,7 +12,7 @@ from cotracker_pipeline.planning.ladder import ALLOWANCES, ladders
 from cotracker_pipeline.planning.search import Plan, Question, least_allowance, search
 
 SIZES = st.integers(1, 50)
-WAYS = ("published", "fast", "fast-encoder", "fast-hidden", "moderate", "balanced", "lean")
+WAYS = ("published", "fast", "fast-encoder", "fast-hidden", "moderate", "balanced", "lean", "minimal")
 
 
 def looked_up(*sizes: int) -> Callable[[str], int]:
@@ -31,18 +31,19 @@ def chosen_name(plan: Plan) -> str | None:
         (79, "fast-encoder", WAYS[:3]),
         (69, "fast-hidden", WAYS[:4]),
         (29, "balanced", WAYS[:6]),
-        (19, "lean", WAYS),
-        (9, None, WAYS),
+        (19, "lean", WAYS[:7]),
+        (9, "minimal", WAYS),
+        (4, None, WAYS),
     ],
 )
 def test_the_fastest_that_fits_is_chosen_and_no_leaner_one_asked(card: int, rung: str, asked: tuple) -> None:
-    predict = MadeUp(looked_up(90, 80, 70, 60, 30, 20, 10))
+    predict = MadeUp(looked_up(90, 80, 70, 60, 30, 20, 10, 5))
     assert chosen_name(search(question_of(), card, predict)) == rung
     assert predict.asked == list(asked)
 
 
 def test_of_a_tier_the_one_of_fewest_operations_is_chosen() -> None:
-    needs = looked_up(90, 80, 70, 60, 50, 40, 30)
+    needs = looked_up(90, 80, 70, 60, 50, 40, 30, 20)
     assert chosen_name(search(question_of(), 90, MadeUp(needs))) == "fast"
     swapped = MadeUp(needs, COSTS | {"published": 80})
     assert chosen_name(search(question_of(), 90, swapped)) == "published"
@@ -67,22 +68,22 @@ def test_bf16_is_taken_only_where_it_spares_operations(needs: dict, card: int, r
 def test_where_nothing_fits_the_leanest_is_known(needs: dict[str, int]) -> None:
     plan = search(question_of(), 10, MadeUp(needs.__getitem__))
     assert plan.chosen is None
-    assert plan.leanest.rung.name == "lean"
+    assert plan.leanest.rung.name == "minimal"
 
 
 def test_the_recipe_is_kept_as_long_as_something_fits(needs: dict[str, int]) -> None:
-    needs |= {"384 tracks, fast": 1, "384 tracks, lean": 1, "lean": 50}
+    needs |= {"384 tracks, fast": 1, "384 tracks, minimal": 1, "minimal": 50}
     predict = MadeUp(needs.__getitem__)
-    assert chosen_name(search(question_of(["tracks"]), 50, predict)) == "lean"
+    assert chosen_name(search(question_of(["tracks"]), 50, predict)) == "minimal"
     assert chosen_name(search(question_of(["tracks"]), 49, predict)) == "384 tracks, fast"
 
 
 def test_a_recipe_is_given_up_by_its_ends(needs: dict[str, int]) -> None:
     predict = MadeUp(needs.__getitem__)
-    plan = search(question_of(["tracks"]), needs["144 tracks, lean"], predict)
-    assert chosen_name(plan) == "144 tracks, lean"
-    assert predict.asked[:4] == ["published", "fast", "lean", "384 tracks, published"]
-    assert len(predict.asked) == 4 * 3 + 7
+    plan = search(question_of(["tracks"]), needs["144 tracks, minimal"], predict)
+    assert chosen_name(plan) == "144 tracks, minimal"
+    assert predict.asked[:4] == ["published", "fast", "minimal", "384 tracks, published"]
+    assert len(predict.asked) == 4 * 3 + 8
 
 
 @st.composite
