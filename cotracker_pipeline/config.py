@@ -156,6 +156,9 @@ class Card(Section):
     cublas_bytes: int = Field(
         67_108_864, ge=0, description="workspaces that cuBLAS keeps inside of PyTorch's allocator"
     )
+    memory_gib: Amount | None = Field(
+        None, description="memory of the card in GiB (2^30 bytes), for which strategy auto is predicted"
+    )
     expandable_segments: bool = Field(
         False, description="train under PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True"
     )
