@@ -21,6 +21,7 @@ from cotracker_pipeline.memory.measured_step import Case, real_step, take_step
 from cotracker_pipeline.memory.measurement import Measurement, attempt
 from cotracker_pipeline.memory.measurement_cpu import measure_step_on_cpu
 from cotracker_pipeline.memory.measurement_cuda import measure_step_on_cuda
+from cotracker_pipeline.memory.query_frames import published_query_frames
 from cotracker_pipeline.memory.step import track_training_step
 from cotracker_pipeline.predict_memory import memory_report
 
@@ -91,7 +92,7 @@ def test_a_step_leaves_new_parameters_and_no_gradients(case):
 
 def test_the_batch_starts_where_it_is_queried(case):
     batch = real_step(case, "cpu").batch
-    assert not batch.queries[..., 0].any()
+    assert batch.queries[0, :, 0].tolist() == published_query_frames(case.recipe.tracks, case.clip.frames)
     assert torch.equal(batch.trajectory[:, 0], batch.queries[..., 1:])
     assert batch.queries[..., 1].max() > batch.queries[..., 2].max() > 32
     assert set(batch.visibility.unique().tolist()) == {0, 1}
