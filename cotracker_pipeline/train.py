@@ -65,7 +65,12 @@ def fit(training: Training, study: Study, variant: Variant, shards: list[Path], 
     steps = variant.recipe.steps
     batch_size = settings.clip.batch_size
     data = ClipDataset(
-        shards, settings.clip, trained_tracks(study, variant), training.seed, steps * batch_size
+        shards,
+        settings.clip,
+        trained_tracks(study, variant),
+        training.seed,
+        steps * batch_size,
+        settings.augmentation,
     )
     with tqdm(total=steps, initial=training.step, desc=variant.name, unit="step") as bar:
 

@@ -18,6 +18,7 @@ rule warm_up:
         seed=STUDY.seed,
         model=plain(STUDY.training.model),
         settings=lambda wildcards: plain(STUDY.training.warm_up),
+        augmentation=plain(STUDY.training.augmentation),
         device=STUDY.training.device,
     message:
         "Training the encoder that all variants start from"
