@@ -233,6 +233,7 @@ class Training(Section):
     threads: Size = Field(1, description="CPU threads of one training")
     device: Literal["cpu", "cuda"] = Field("cuda", description="where models are trained and evaluated")
     workers: int = Field(0, ge=0, description="processes that read clips; 0 reads in the training itself")
+    read_ahead: Size = Field(2, description="batches that each worker prepares before they are needed")
 
 
 class Evaluation(Section):

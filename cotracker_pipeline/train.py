@@ -21,7 +21,7 @@ from cotracker_pipeline.training.loop import LossRow, Training
 from cotracker_pipeline.training.state import discard_state, load_state, save_state
 
 #: Keys of the training section that do not change what one training computes.
-BOOKKEEPING = {"seeds", "log_every", "save_every", "workers"}
+BOOKKEEPING = {"seeds", "log_every", "save_every", "workers", "read_ahead"}
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def fit(training: Training, study: Study, variant: Variant, shards: list[Path], 
             bar.update(row.step - bar.n)
 
         training.run(
-            batches(data, batch_size, training.step, settings.workers),
+            batches(data, batch_size, training.step, settings.workers, settings.read_ahead),
             settings.log_every,
             settings.save_every,
             lambda state: save_state(state_dir, {**state, "fingerprint": fingerprint}),

@@ -38,7 +38,8 @@ def warm_up(shards: list[Path], training: Training, settings: WarmUp, seed: int)
     batch_size = settings.clip.batch_size
     length = settings.steps * batch_size
     data = ClipDataset(shards, settings.clip, settings.matches, seed, length, training.augmentation)
-    steps = tqdm(batches(data, batch_size, 0, training.workers), total=settings.steps, desc="warm-up")
+    clips = batches(data, batch_size, 0, training.workers, training.read_ahead)
+    steps = tqdm(clips, total=settings.steps, desc="warm-up")
     for batch in steps:
         frames = torch.randperm(settings.clip.frames)[: settings.matched_frames]
         loss = _loss(encoder, Sample(*(part[:, frames].to(device) for part in batch)))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -128,16 +129,31 @@ class ClipDataset(Dataset[Sample]):
                 )
 
 
-def batches(dataset: ClipDataset, batch_size: int, first: int, workers: int) -> Iterator[Sample]:
+def batches(
+    dataset: ClipDataset, batch_size: int, first: int, workers: int, read_ahead: int
+) -> Iterator[Sample]:
     """Batches of ``dataset`` in order, from batch number ``first`` on; the last may not be cut.
 
     Args:
         dataset: the samples; its length is a multiple of ``batch_size``.
         batch_size: samples per batch.
         first: number of the first batch, so that a training may continue.
-        workers: processes that read; 0 reads in this one.
+        workers: processes that read; 0 reads in this one, when a batch is asked for.
+        read_ahead: batches that each worker prepares before they are asked for.
     """
     rest = torch.utils.data.Subset(dataset, range(first * batch_size, len(dataset)))
-    loader = torch.utils.data.DataLoader(rest, batch_size, num_workers=workers)
+    loader = torch.utils.data.DataLoader(
+        rest,
+        batch_size,
+        num_workers=workers,
+        prefetch_factor=read_ahead if workers else None,
+        worker_init_fn=_one_thread,
+    )
     for columns in loader:
         yield Sample(*columns)
+
+
+def _one_thread(worker: int) -> None:
+    """A worker is one core; and OpenCV's threads do not survive the fork that made it."""
+    del worker
+    cv2.setNumThreads(1)

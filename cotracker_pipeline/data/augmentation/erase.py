@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from cotracker_pipeline.data.augmentation.labels import Labels
@@ -22,7 +23,7 @@ class Erasing:
         """The pixels of the changed clip, in place."""
         for rectangle in self.rectangles:
             part = video[rectangle.pixels]
-            part[:] = np.rint(part.mean(axis=(0, 1)))
+            part[:] = np.rint(cv2.mean(part)[:3])
         return video
 
 
