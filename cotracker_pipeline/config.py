@@ -136,13 +136,25 @@ class Memory(Section):
 class Rendered(Section):
     """Synthetic clips, rendered by the scene engine."""
 
-    preset: Literal["smoke", "easy", "kubric"] = "smoke"
+    preset: Literal["smoke", "easy", "kubric", "panning"] = "smoke"
     sequences: Size
     shards: Size = Field(1, description="files, and so jobs, that the sequences are divided among")
     frames: Size = 24
     height: Size = 128
     width: Size = 128
     points: Size = Field(256, description="tracks per sequence")
+    motion_blur: Share = Field(
+        0.0, description="share of the time between two frames for which the shutter is open"
+    )
+    textures: Path | None = Field(
+        None, description="folder of images in place of the photographs that come along"
+    )
+    meshes: Path | None = Field(
+        None, description="folder of mesh files in place of the twelve families of shapes"
+    )
+    codec: Literal["raw", "jpeg"] = Field(
+        "raw", description="jpeg: a fifth of the size, pixels nearly the same"
+    )
 
     @model_validator(mode="after")
     def _shards(self) -> "Rendered":

@@ -152,3 +152,15 @@ def enumerate_tracks(tracks: np.ndarray) -> Iterator[tuple[int, list[int]]]:
     """The frame and the pixel of every point."""
     for track in tracks.astype(int):
         yield from enumerate(track.tolist())
+
+
+def test_rendering_is_measured_by_case(tmp_path: Path) -> None:
+    command = [sys.executable, "benchmarks/rendering.py", "--cases", "128x128", "--sequences", "1"]
+    command += ["--frames", "2", "--output", str(tmp_path / "rendering.csv")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (row,) = read(tmp_path / "rendering.csv")
+    assert (row["case"], row["preset"], row["frames"], row["width"]) == ("128x128", "kubric", "2", "128")
+    rate = float(row["frames_per_cpu_second"])
+    assert rate * float(row["cpu_seconds"]) == pytest.approx(2)
+    assert f"{rate:.2f} frames per CPU-second" in done.stdout

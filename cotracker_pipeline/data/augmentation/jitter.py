@@ -74,7 +74,7 @@ def _brighten(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _contrast(image: np.ndarray, factor: float) -> np.ndarray:
-    mean = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).mean()
+    mean = cv2.mean(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[0]
     return cv2.LUT(image, _table(factor * LEVELS + (1 - factor) * mean))
 
 
