@@ -93,7 +93,7 @@ def main() -> None:
 def _facts(arguments: argparse.Namespace) -> dict[str, Any]:
     """What every row says of the clips and the machine."""
     machine = describe_machine("cpu")._asdict()
-    return vars(arguments) | machine | {"command": shown(sys.argv)}
+    return vars(arguments) | machine | {"command": shown(sys.argv, without=("--output", "--scratch"))}
 
 
 def summary(rates: dict[str, list[float]]) -> str:

@@ -31,28 +31,21 @@ class Rectangle(NamedTuple):
 
 def draw_rectangles(rng: np.random.Generator, labels: Labels, probability: float) -> tuple[Rectangle, ...]:
     """One to ten rectangles in each frame with ``probability``, in the first frame never."""
-    return tuple(
-        _draw_rectangle(rng, frame, labels.size)
-        for frame in range(1, labels.frames)
-        if rng.random() < probability
-        for _ in range(rng.integers(1, MOST_RECTANGLES + 1))
-    )
-
-
-def _draw_rectangle(rng: np.random.Generator, frame: int, size: np.ndarray) -> Rectangle:
-    centre = rng.integers(0, size)
-    half = rng.integers(SHORTEST_SIDE, LONGEST_SIDE + 1, 2) / 2
-    corner = np.floor(centre - half + 0.5).astype(int)
-    left, top = np.maximum(corner, 0).tolist()
-    right, bottom = np.minimum(corner + (2 * half).astype(int), size).tolist()
-    return Rectangle(frame, left, top, right, bottom)
+    later = np.arange(1, labels.frames)
+    counts = rng.integers(1, MOST_RECTANGLES + 1, len(later)) * (rng.random(len(later)) < probability)
+    frames = np.repeat(later, counts)
+    centres = rng.integers(0, labels.size, (len(frames), 2))
+    sides = rng.integers(SHORTEST_SIDE, LONGEST_SIDE + 1, (len(frames), 2))
+    corners = centres - sides // 2
+    low, high = np.maximum(corners, 0), np.minimum(corners + sides, labels.size)
+    return tuple(Rectangle(*row) for row in np.column_stack([frames, low, high]).tolist())
 
 
 def hide(labels: Labels, rectangles: Iterable[Rectangle]) -> Labels:
     """The labels with the points under ``rectangles`` invisible."""
     visible = labels.visible.copy()
-    raster = index_to_raster(labels.tracks)
-    for frame, *corners in rectangles:
-        xy = raster[frame]
-        visible[frame] &= ~((xy >= corners[:2]) & (xy < corners[2:])).all(axis=-1)
+    x, y = np.ascontiguousarray(np.moveaxis(index_to_raster(labels.tracks), -1, 0))
+    for frame, left, top, right, bottom in rectangles:
+        across, down = x[frame], y[frame]
+        visible[frame] &= ~((across >= left) & (across < right) & (down >= top) & (down < bottom))
     return replace(labels, visible=visible)
