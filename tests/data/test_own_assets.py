@@ -46,6 +46,12 @@ def test_images_are_found_at_any_depth_and_read_in_rgb(tmp_path: Path) -> None:
         assert image.shape == (40, 60, 3)
 
 
+def test_large_images_are_shrunk(tmp_path: Path) -> None:
+    save_image(tmp_path / "large.png", (100, 100, 100), (1500, 3000))
+    (image,) = ImageFolder(str(tmp_path)).values()
+    assert image.shape == (1024, 2048, 3)
+
+
 def test_own_images_are_used_and_change_nothing_else(tmp_path: Path) -> None:
     save_image(tmp_path / "one.png", (200, 100, 60))
     save_image(tmp_path / "two.png", (120, 120, 120), (500, 300))
