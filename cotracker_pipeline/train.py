@@ -24,7 +24,7 @@ from cotracker_pipeline.training.loop import LossRow, Training
 from cotracker_pipeline.training.state import discard_state, load_state, save_state
 
 #: Keys of the training section that do not change what one training computes.
-BOOKKEEPING = {"seeds", "log_every", "save_every", "workers"}
+BOOKKEEPING = {"seeds", "log_every", "save_every", "workers", "read_ahead"}
 
 
 def main() -> None:
@@ -110,7 +110,12 @@ def fit(training: Training, study: Study, variant: Variant, shards: list[Path], 
     steps = variant.recipe.steps
     batch_size = settings.clip.batch_size
     data = ClipDataset(
-        shards, settings.clip, trained_tracks(study, variant), training.seed, steps * batch_size
+        shards,
+        settings.clip,
+        trained_tracks(study, variant),
+        training.seed,
+        steps * batch_size,
+        settings.augmentation,
     )
     with tqdm(total=steps, initial=training.step, desc=variant.name, unit="step") as bar:
 
@@ -119,7 +124,7 @@ def fit(training: Training, study: Study, variant: Variant, shards: list[Path], 
             bar.update(row.step - bar.n)
 
         training.run(
-            batches(data, batch_size, training.step, settings.workers),
+            batches(data, batch_size, training.step, settings.workers, settings.read_ahead),
             settings.log_every,
             settings.save_every,
             lambda state: save_state(state_dir, {**state, "fingerprint": fingerprint}),

@@ -1,6 +1,7 @@
 rule render:
     input:
         code=modules("render"),
+        own=lambda wildcards: own_files(wildcards.split),
     output:
         h5=f"{RESULTS}/data/{{split}}/{{shard}}.h5",
     log:
@@ -20,3 +21,10 @@ rule render:
     shell:
         "python -m cotracker_pipeline.render --config {params.study:q}"
         " --split {wildcards.split} --shard {wildcards.shard} --output {output.h5:q} > {log:q} 2>&1"
+
+
+# all videos and nothing else: snakemake --cores all data
+rule data:
+    input:
+        shards("train"),
+        shards("eval"),
