@@ -18,6 +18,7 @@ STAND_INS = {
     "squeue": 'for job in $(seq "$(wc -l < sbatch)"); do echo "$job|COMPLETED"; done',
     "scontrol": "echo 'MinJobAge = 300 sec'",
     "sinfo": "echo main",
+    "sacctmgr": "echo mine",
 }
 
 
@@ -39,7 +40,8 @@ def submissions(folder: Path, target: str, **resources: dict[str, int | str]) ->
         folder,
         *("--profile", "profiles/slurm", "--configfile", TINY, SITE, "--slurm-status-command", "squeue"),
         *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
-        *("--latency-wait", "1", "--slurm-no-account", "--", target),
+        *("--latency-wait", "1", "--default-resources", "slurm_account=mine", "slurm_partition=slow"),
+        *("--", target),
         PATH=os.pathsep.join([str(folder / "bin"), os.defpath]),
     )
     assert done.returncode != 0, done.stdout
@@ -79,6 +81,7 @@ def test_a_rule_has_resources_of_its_own_and_only_gpu_jobs_ask_for_a_gpu(site: P
     assert [asked(job, "--mem") for job in jobs] == ["1500", "3000", "4500"]
     assert [asked(job, "-t") for job in jobs] == ["20", "40", "60"]
     assert not any("--gpus" in job for job in jobs)
+    assert {(asked(job, "-A"), asked(job, "-p")) for job in jobs} == {("mine", "slow")}
 
 
 def test_the_whole_study_is_planned_with_the_profile(site: Path) -> None:
