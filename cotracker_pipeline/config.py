@@ -306,6 +306,50 @@ class Evaluation(Section):
     )
 
 
+class JobResources(Section):
+    """What the jobs of one rule ask a cluster for. What is left out is the rule's own choice."""
+
+    mem_mb: Size | None = Field(None, description="memory in MB; attempt n asks for n times that")
+    runtime: Size | None = Field(None, description="time limit in minutes; likewise")
+    max_mem_mb: Size | None = Field(None, description="what no attempt exceeds: the memory of a node")
+    max_runtime: Size | None = Field(None, description="what no attempt exceeds: the partition's time limit")
+    partition: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9._,-]+$", description="SLURM partition; the cluster's default when absent"
+    )
+    gpu_model: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9._]+$", description="type of the GPU, as the cluster calls it"
+    )
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> "JobResources":
+        for name, asked, most in (
+            ("mem_mb", self.mem_mb, self.max_mem_mb),
+            ("runtime", self.runtime, self.max_runtime),
+        ):
+            if asked and most and asked > most:
+                raise ValueError(f"{name} {asked} must not exceed max_{name} {most}")
+        return self
+
+
+class Resources(Section):
+    """By rule, what its jobs ask a cluster for."""
+
+    render: JobResources = JobResources()
+    warm_up: JobResources = JobResources()
+    train: JobResources = JobResources()
+    evaluate: JobResources = JobResources()
+    evaluate_baseline: JobResources = JobResources()
+    predict_memory: JobResources = JobResources()
+    measure_memory: JobResources = JobResources()
+    plan_budgets: JobResources = JobResources()
+    tabulate: JobResources = JobResources()
+    judge: JobResources = JobResources()
+    illustrate: JobResources = JobResources()
+    illustrate_timeline: JobResources = JobResources()
+    illustrate_budgets: JobResources = JobResources()
+    illustrate_clip: JobResources = JobResources()
+
+
 class NamedStrategy(Section):
     """A rung of the ladder, with a precision of its own; its name alone will do, too."""
 
@@ -382,6 +426,7 @@ class Study(Section):
     variants: dict[Name, VariantOverrides] = Field(min_length=1)
     ablations: dict[Name, tuple[Name, ...]] = {}
     claims: Path | None = Field(None, description="file of the claims that are judged")
+    resources: Resources = Field(Resources(), description="what jobs ask a cluster for")
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":

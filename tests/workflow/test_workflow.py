@@ -241,6 +241,11 @@ def test_adding_a_seed_trains_that_seed_only(finished: Path) -> None:
     assert planned(finished, "--configfile", TINY)["train"] == 3
 
 
+def test_changing_what_a_cluster_is_asked_for_reruns_nothing(finished: Path) -> None:
+    change(finished / TINY, lambda study: study.update(resources={"train": {"mem_mb": 9000}}))
+    assert planned(finished, "--configfile", TINY) == {}
+
+
 def test_changing_the_evaluation_trains_nothing(finished: Path) -> None:
     change(finished / TINY, lambda study: study["evaluation"].update(max_tracks=4))
     jobs = planned(finished, "--configfile", TINY)

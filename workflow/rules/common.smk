@@ -1,5 +1,6 @@
 """The study and what all rules share: validation, paths, what a job depends on."""
 
+import math
 import os
 import re
 import sys
@@ -67,6 +68,23 @@ def variants_of(names):
         one.name: {"recipe": plain(one.recipe), "strategy": plain(one.strategy)}
         for one in variants
     }
+
+
+def job_resources(rule, mem_mb, runtime, gpu=0):
+    """What a job of ``rule`` asks for: the study's word, else ``mem_mb`` (MB) and ``runtime`` (minutes)."""
+    chosen = getattr(STUDY.resources, rule)
+    site = {"slurm_partition": chosen.partition}
+    site |= {"gpu": gpu, "gpu_model": chosen.gpu_model} if gpu else {}
+    return {
+        "mem_mb": growing(chosen.mem_mb or mem_mb, chosen.max_mem_mb),
+        "runtime": growing(chosen.runtime or runtime, chosen.max_runtime),
+        **{name: value for name, value in site.items() if value is not None},
+    }
+
+
+def growing(amount, most):
+    """A resource of which attempt n asks for n times ``amount``, but not for more than ``most``."""
+    return lambda wildcards, attempt: min(amount * attempt, most or math.inf)
 
 
 def members(table):

@@ -10,8 +10,7 @@ rule render:
         f"{RESULTS}/benchmarks/render/{{split}}/{{shard}}.tsv"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        **job_resources("render", mem_mb=1500, runtime=60),
     params:
         study=STUDY_FILE,
         seed=STUDY.seed,

@@ -11,9 +11,7 @@ rule evaluate:
         f"{RESULTS}/benchmarks/evaluate/{{variant}}/seed-{{seed}}.tsv"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=120,
-        gpu=GPUS,
+        **job_resources("evaluate", mem_mb=1500, runtime=120, gpu=GPUS),
     params:
         study=STUDY_FILE,
         evaluation=plain(STUDY.evaluation, without=["baselines"]),
@@ -37,8 +35,7 @@ rule evaluate_baseline:
         f"{RESULTS}/benchmarks/evaluate_baseline/{{baseline}}.tsv"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=120,
+        **job_resources("evaluate_baseline", mem_mb=1500, runtime=120),
     params:
         study=STUDY_FILE,
         max_tracks=STUDY.evaluation.max_tracks,

@@ -9,8 +9,7 @@ rule predict_memory:
         f"{RESULTS}/benchmarks/predict_memory/{{variant}}.tsv"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=20,
+        **job_resources("predict_memory", mem_mb=1500, runtime=20),
     params:
         study=STUDY_FILE,
         variant=variant_of,
@@ -33,10 +32,8 @@ rule measure_memory:
         f"{RESULTS}/benchmarks/measure_memory/{{variant}}.tsv"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=20,
         # also where none is found: measurements must not run side by side
-        gpu=1,
+        **job_resources("measure_memory", mem_mb=8000, runtime=20, gpu=1),
     params:
         study=STUDY_FILE,
         variant=variant_of,
@@ -65,8 +62,7 @@ rule plan_budgets:
         f"{RESULTS}/benchmarks/plan_budgets.tsv"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        **job_resources("plan_budgets", mem_mb=1500, runtime=60),
     params:
         study=STUDY_FILE,
         recipe=plain(STUDY.recipe),

@@ -18,8 +18,7 @@ rule tabulate:
         f"{RESULTS}/benchmarks/tabulate/{{table}}.tsv"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        **job_resources("tabulate", mem_mb=500, runtime=10),
     params:
         study=STUDY_FILE,
         name=lambda wildcards: wildcards.table.removeprefix("ablation-"),
@@ -64,8 +63,7 @@ rule judge:
         f"{RESULTS}/benchmarks/judge.tsv"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        **job_resources("judge", mem_mb=500, runtime=10),
     params:
         study=STUDY_FILE,
         variants=variants_of(STUDY.variants),
@@ -121,8 +119,7 @@ rule illustrate:
         f"{RESULTS}/benchmarks/illustrate.tsv"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        **job_resources("illustrate", mem_mb=800, runtime=10),
     params:
         study=STUDY_FILE,
         recipe=plain(STUDY.recipe),
@@ -154,8 +151,7 @@ rule illustrate_timeline:
         f"{RESULTS}/benchmarks/illustrate_timeline/{{variant}}.tsv"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        **job_resources("illustrate_timeline", mem_mb=800, runtime=10),
     params:
         study=STUDY_FILE,
         variant=variant_of,
@@ -184,8 +180,7 @@ rule illustrate_budgets:
         f"{RESULTS}/benchmarks/illustrate_budgets.tsv"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        **job_resources("illustrate_budgets", mem_mb=800, runtime=10),
     params:
         study=STUDY_FILE,
         recipe=plain(STUDY.recipe),
@@ -215,8 +210,7 @@ rule illustrate_clip:
         f"{RESULTS}/benchmarks/illustrate_clip/{{variant}}.tsv"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=20,
+        **job_resources("illustrate_clip", mem_mb=1500, runtime=20),
     params:
         study=STUDY_FILE,
         evaluation=plain(STUDY.evaluation, without=["baselines"]),

@@ -10,9 +10,7 @@ rule warm_up:
         f"{RESULTS}/benchmarks/warm_up.tsv"
     threads: lambda wildcards: STUDY.training.warm_up.threads
     resources:
-        mem_mb=1500,
-        runtime=240,
-        gpu=GPUS,
+        **job_resources("warm_up", mem_mb=1500, runtime=240, gpu=GPUS),
     params:
         study=STUDY_FILE,
         seed=STUDY.seed,
@@ -41,9 +39,7 @@ rule train:
         f"{RESULTS}/benchmarks/train/{{variant}}/seed-{{seed}}.tsv"
     threads: STUDY.training.threads
     resources:
-        mem_mb=1500,
-        runtime=2880,
-        gpu=GPUS,
+        **job_resources("train", mem_mb=1500, runtime=2880, gpu=GPUS),
     params:
         study=STUDY_FILE,
         variant=variant_of,

@@ -1,0 +1,89 @@
+"""The smallest study that passes through every rule, on the cluster, and the jobs that it was."""
+
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any, NamedTuple
+
+import yaml
+from cluster import command
+from configuration import GPU_MODEL
+from running import ROOT, TINY, cloned, snakemake
+
+STUDY = "config/miniature.yaml"
+RESULTS = Path("results/miniature")
+
+
+class Job(NamedTuple):
+    """A job as SLURM knows it; ``rule`` is the rule's name and the wildcards of the job."""
+
+    number: int
+    state: str
+    rule: str
+    node: str
+
+
+class Finished(NamedTuple):
+    """Where the study ran, and as which jobs."""
+
+    folder: Path
+    jobs: list[Job]
+
+
+def prepared(folder: Path) -> Path:
+    """``folder`` with the workflow and the study."""
+    write(cloned(folder, "cotracker_pipeline"))
+    return folder
+
+
+def write(folder: Path, **resources: dict[str, int]) -> None:
+    """The study, of which rules ask for ``resources``; measurements take place on a GPU."""
+    study: dict[str, Any] = yaml.safe_load((ROOT / TINY).read_text())
+    del study["ablations"], study["training"]["warm_up"]
+    study["training"]["seeds"] = [0]
+    study["evaluation"]["baselines"] = ["static"]
+    study["data"]["train"]["render"].update(sequences=1, shards=1)
+    gpu = {"partition": "gpu", "gpu_model": GPU_MODEL, "mem_mb": 1500}
+    study |= {
+        "study": RESULTS.name,
+        "variants": {"baseline": {}},
+        "resources": {"measure_memory": gpu, **resources},
+    }
+    (folder / STUDY).write_text(yaml.safe_dump(study))
+
+
+def on_cluster(folder: Path, *arguments: str) -> CompletedProcess[str]:
+    """Run the workflow with the profile, but look for finished jobs sooner."""
+    return _run(
+        folder,
+        *("--profile", "profiles/slurm", "--slurm-no-account", "--latency-wait", "10"),
+        *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"),
+        *arguments,
+    )
+
+
+def here(folder: Path, *arguments: str) -> CompletedProcess[str]:
+    """Run the workflow without the cluster."""
+    return _run(folder, "--cores", "1", *arguments)
+
+
+def _run(folder: Path, *arguments: str) -> CompletedProcess[str]:
+    done = snakemake(folder, "--configfile", STUDY, *arguments, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done
+
+
+def last_job() -> int:
+    """The number of the newest job; 0 before there is one."""
+    return max((job.number for job in jobs()), default=0)
+
+
+def jobs(since: int = 0) -> list[Job]:
+    """All jobs with larger numbers than ``since``, the first one first."""
+    listing = command("squeue", "--states=all", "--noheader", "--format=%i|%T|%k|%N")
+    found = [Job(int(number), *rest) for number, *rest in (line.split("|") for line in listing.splitlines())]
+    return sorted(job for job in found if job.number > since)
+
+
+def accounted(job: Job, column: str) -> list[str]:
+    """A column of the accounting, for the job and each of its steps."""
+    return command("sacct", "--noheader", "--parsable2", f"--jobs={job.number}", f"--format={column}").split()
