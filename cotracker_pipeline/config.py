@@ -254,8 +254,8 @@ class Evaluation(Section):
     max_tracks: Size | None = Field(None, description="tracks evaluated per video; all when absent")
     coords: Literal["raster", "published"] = Field(
         "raster",
-        description="published: scale tracks by (W - 1) / W as CoTracker's evaluation does, half a pixel off at "
-        "the borders, to compare with published tables",
+        description="published: scale tracks by (W - 1) / W as CoTracker's evaluation does, half a pixel "
+        "off at the borders, to compare with published tables",
     )
     baselines: tuple[Literal["static", "lucas-kanade", "dis-flow"], ...] = (
         "static",

@@ -34,12 +34,8 @@ class Sequence:
     extra: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if (
-            not self.name.isprintable()
-            or not 0 < len(self.name) < 200
-            or "/" in self.name
-            or self.name == "."
-        ):
+        nameable = self.name.isprintable() and 0 < len(self.name) < 200
+        if not nameable or "/" in self.name or self.name == ".":
             raise UserError(
                 f"sequence {self.name[:200]!r}: the name must be short and printable, without '/'; rename it"
             )
