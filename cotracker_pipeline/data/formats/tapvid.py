@@ -43,7 +43,7 @@ def _units(pattern: str, root: Path) -> list[Path]:
 
 def _dictionary(to_raster: ToRaster, known: Literal["visible", "always"], path: Path) -> list[Entry]:
     videos = load_pickle(path)
-    if not isinstance(videos, dict) or not all(isinstance(name, str) for name in videos):
+    if not isinstance(videos, dict) or not all(isinstance(name, str) and _is_name(name) for name in videos):
         raise UserError(
             f"{path}: is a {type(videos).__name__}, not a dictionary of videos by name; get it again"
         )
@@ -51,6 +51,11 @@ def _dictionary(to_raster: ToRaster, known: Literal["visible", "always"], path: 
         Entry(name, (path,), partial(_read, name, video, f"{path}: {name}", to_raster, known))
         for name, video in sorted(videos.items())
     ]
+
+
+def _is_name(text: str) -> bool:
+    """Whether it may stand in a message: of one line and not endless."""
+    return text.isprintable() and len(text) < 200
 
 
 def _list(to_raster: ToRaster, known: Literal["visible", "always"], path: Path) -> list[Entry]:

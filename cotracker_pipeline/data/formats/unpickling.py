@@ -20,6 +20,9 @@ import numpy as np
 from cotracker_pipeline.errors import UserError
 
 _DTYPE = re.compile(r"[<|=]?(b1|[iu][1248]|f[248]|O8?|[SU]\d{1,9})")
+MAX_COPIES = 8
+"""How often over a file's content may be built from: honest ones do twice, with some names in addition."""
+
 _REPAIR = "it is damaged or not the published file; download it again from its owner"
 
 
@@ -80,7 +83,7 @@ class _Builder:
 
 def _dtype(spec: Any, _align: Any = False, _copy: Any = True) -> np.dtype[Any]:
     if not isinstance(spec, str) or not _DTYPE.fullmatch(spec):
-        raise pickle.UnpicklingError(f"the element type {str(spec)[:40]!r} is not one of plain data")
+        raise pickle.UnpicklingError("an array's elements are of a type that plain data do not need")
     return np.dtype(spec)
 
 
@@ -182,15 +185,15 @@ class _PlainUnpickler(pickle._Unpickler):
 
     def __init__(self, rest: _Rest) -> None:
         super().__init__(rest, encoding="latin1")
-        # each byte of the file is encoded once: more would be a small file that fills the memory
-        self._encodable = rest.size
+        self._left_to_copy = MAX_COPIES * rest.size
 
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in for one of the names that plain data need."""
         try:
             return _BUILDERS[module, name]
         except (KeyError, TypeError):
-            raise pickle.UnpicklingError(f"it wants to import {module}.{name}"[:160]) from None
+            wanted = f"{module}.{name}"[:120]
+            raise pickle.UnpicklingError(f"it wants to import {wanted!r}") from None
 
     def persistent_load(self, _pid: Any) -> Any:
         raise pickle.UnpicklingError("it refers to objects outside of the file")
@@ -200,12 +203,9 @@ class _PlainUnpickler(pickle._Unpickler):
         builder = self.stack[-1]
         if not isinstance(builder, _Builder) or not isinstance(arguments, tuple):
             raise pickle.UnpicklingError("it calls something that is no builder of plain data")
-        result = builder.function(*arguments)
-        if builder.function is _encode:
-            self._encodable -= len(result)
-        if self._encodable < 0:
-            raise pickle.UnpicklingError("it makes more bytes than the file holds")
-        self.stack[-1] = result
+        for argument in arguments:
+            self._count_copy(argument)
+        self.stack[-1] = builder.function(*arguments)
 
     def load_build(self) -> None:
         state = self.stack.pop()
@@ -213,9 +213,18 @@ class _PlainUnpickler(pickle._Unpickler):
         if isinstance(target, np.dtype):
             _check_dtype_state(target, state)
         elif isinstance(target, np.ndarray):
-            _fill(target, state)
+            content = _check_array_state(target, state)
+            self._count_copy(content)
+            target.__setstate__(state)
         else:
             raise pickle.UnpicklingError(f"it changes a {type(target).__name__}")
+
+    def _count_copy(self, content: Any) -> None:
+        """Refuse to build again and again from the same values: a small file would fill the memory."""
+        if isinstance(content, str | bytes | bytearray | list):
+            self._left_to_copy -= len(content)
+        if self._left_to_copy < 0:
+            raise pickle.UnpicklingError("it makes far more of its values than the file holds")
 
     def load_bytearray8(self) -> None:
         # reads first and makes room then
@@ -273,8 +282,8 @@ class _PlainUnpickler(pickle._Unpickler):
 
 
 def _require_key(key: Any) -> None:
-    """Only flat keys: hashing a tuple of a million levels ends the process."""
-    if not isinstance(key, str | int | bytes):
+    """Only names: hashing a tuple of a million levels ends the process, and numbers can collide."""
+    if not isinstance(key, str | bytes):
         raise pickle.UnpicklingError(f"a key of a dictionary is a {type(key).__name__}")
 
 
@@ -300,17 +309,23 @@ def _check_dtype_state(dtype: np.dtype[Any], state: Any) -> None:
         raise pickle.UnpicklingError("an element type is structured or of foreign byte order")
 
 
-def _fill(array: np.ndarray, state: Any) -> None:
-    """Give a begun array its shape, type and content."""
+def _check_array_state(array: np.ndarray, state: Any) -> Any:
+    """Check that a begun array may be given this shape, type and content; returns the content."""
     if not isinstance(state, tuple) or len(state) != 5 or state[0] != 1 or array.shape != (0,):
         raise pickle.UnpicklingError("an array is filled twice or with something that numpy does not write")
     _, shape, dtype, fortran, content = state
+    if not isinstance(fortran, bool | int):
+        raise pickle.UnpicklingError("the order of an array is no flag")
     if isinstance(dtype, np.dtype) and dtype.hasobject:
-        if not isinstance(content, list) or len(content) != _count(shape):
-            raise pickle.UnpicklingError("an array's objects do not fit its shape")
-        # numpy releases arrays in arrays by recursion: a million levels end the process
-        if any(isinstance(one, np.ndarray) and one.dtype.hasobject for one in content):
-            raise pickle.UnpicklingError("it nests arrays of objects")
+        _check_objects(content, shape)
     else:
         _array(content, dtype, shape, "C")
-    array.__setstate__((1, shape, dtype, bool(fortran), content))  # type: ignore[arg-type]
+    return content
+
+
+def _check_objects(content: Any, shape: Any) -> None:
+    if not isinstance(content, list) or len(content) != _count(shape):
+        raise pickle.UnpicklingError("an array's objects do not fit its shape")
+    # numpy releases arrays in arrays by recursion: a million levels end the process
+    if any(isinstance(one, np.ndarray) and one.dtype.hasobject for one in content):
+        raise pickle.UnpicklingError("it nests arrays of objects")

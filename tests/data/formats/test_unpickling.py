@@ -31,7 +31,7 @@ plain = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.tuples(inner, inner)
-        | st.dictionaries(st.text() | st.integers() | st.binary(), inner, max_size=4)
+        | st.dictionaries(st.text() | st.binary(), inner, max_size=4)
     ),
     max_leaves=12,
 )
