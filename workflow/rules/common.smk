@@ -76,13 +76,23 @@ def members(table):
 
 
 def shards(split):
-    """The HDF5 files of a split: given ones, or those that ``render`` makes."""
+    """The HDF5 files of a split: given ones, or those that ``render`` or ``convert`` makes."""
     source = getattr(STUDY.data, split)
-    if source.render is None:
+    if source.files:
         return [str(path) for path in source.files]
+    if source.dataset:
+        return [
+            f"{RESULTS}/converted/{source.dataset}/{shard}.h5"
+            for shard in range(STUDY.datasets[source.dataset].shards)
+        ]
     return [
         f"{RESULTS}/data/{split}/{shard}.h5" for shard in range(source.render.shards)
     ]
+
+
+def codec_of(dataset):
+    """How the frames of a data set are stored, where the study says so."""
+    return ["--codec", dataset.codec] if dataset.codec else []
 
 
 def warm_start():
@@ -177,6 +187,8 @@ write_study(STUDY_FILE, config)
 
 wildcard_constraints:
     split="train|eval",
+    # no name is a dash: a study without data sets converts none
+    dataset="|".join(map(re.escape, STUDY.datasets)) or "-",
     shard=r"\d+",
     seed=r"\d+",
     variant="|".join(map(re.escape, STUDY.variants)),

@@ -20,3 +20,28 @@ rule render:
     shell:
         "python -m cotracker_pipeline.render --config {params.study:q}"
         " --split {wildcards.split} --shard {wildcards.shard} --output {output.h5:q} > {log:q} 2>&1"
+
+
+rule convert:
+    input:
+        code=modules("convert"),
+        source=lambda wildcards: str(STUDY.datasets[wildcards.dataset].input),
+    output:
+        h5=f"{RESULTS}/converted/{{dataset}}/{{shard}}.h5",
+    log:
+        f"{RESULTS}/logs/convert/{{dataset}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/convert/{{dataset}}/{{shard}}.tsv"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    params:
+        dataset=lambda wildcards: plain(STUDY.datasets[wildcards.dataset]),
+        codec=lambda wildcards: codec_of(STUDY.datasets[wildcards.dataset]),
+    message:
+        "Converting shard {wildcards.shard} of the data set {wildcards.dataset}"
+    shell:
+        "python -m cotracker_pipeline.convert --format {params.dataset[format]}"
+        " --input {input.source:q} --shard {wildcards.shard} --shards {params.dataset[shards]}"
+        " {params.codec} --workers {threads} --output {output.h5:q} > {log:q} 2>&1"
