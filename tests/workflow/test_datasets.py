@@ -1,5 +1,6 @@
 """Studies on data sets that are converted."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,42 @@ def test_an_input_that_is_not_there_is_named(study: Path) -> None:
     done = snakemake(study, "--dry-run", "--configfile", TINY)
     assert done.returncode != 0
     assert "nowhere" in done.stdout
+
+
+def with_benchmark(study: Path, **changes: str) -> None:
+    values = yaml.safe_load((study / TINY).read_text())
+    values["datasets"]["davis"].update(changes)
+    (study / TINY).write_text(yaml.safe_dump(values))
+
+
+def test_what_has_a_plain_address_is_downloaded_where_it_is_not_there(study: Path) -> None:
+    with_benchmark(study, input="downloads/tapvid-davis")
+    planned = snakemake(study, "--dry-run", "--configfile", TINY, "--", BENCHMARK)
+    assert planned.returncode == 0, planned.stdout
+    assert "Downloading https://storage.googleapis.com/dm-tapnet/tapvid_davis.zip" in planned.stdout
+    folder = study / "downloads/tapvid-davis"
+    folder.mkdir(parents=True)
+    (folder / ".tapvid_davis.zip.partial").touch()
+    planned = snakemake(study, "--dry-run", "--configfile", TINY, "--", BENCHMARK)
+    assert "Downloading" in planned.stdout
+    (folder / "tapvid_davis.pkl").touch()
+    planned = snakemake(study, "--dry-run", "--configfile", TINY, "--", BENCHMARK)
+    assert planned.returncode == 0, planned.stdout
+    assert "Downloading" not in planned.stdout
+
+
+def test_what_was_downloaded_is_converted(study: Path) -> None:
+    with_benchmark(study, input="downloads/tapvid-davis")
+    shutil.copytree(FIXTURES / "tapvid_davis", study / "downloads/tapvid-davis")
+    (study / "downloads/tapvid-davis/download.json").write_text("{}")
+    done = snakemake(study, "--cores", "1", "--configfile", TINY, "--", BENCHMARK, PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stdout
+    assert validate_shard(study / BENCHMARK) == []
+
+
+def test_a_set_in_a_folder_of_the_users_own_is_never_downloaded(study: Path) -> None:
+    with_benchmark(study, input="elsewhere/tapvid-davis")
+    planned = snakemake(study, "--dry-run", "--configfile", TINY, "--", BENCHMARK)
+    assert planned.returncode != 0
+    assert "elsewhere/tapvid-davis" in planned.stdout
+    assert "Downloading" not in planned.stdout

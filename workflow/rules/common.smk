@@ -10,6 +10,7 @@ from snakemake.utils import validate
 
 from cotracker_pipeline import dependencies
 from cotracker_pipeline.config import parse_study
+from cotracker_pipeline.data.published import PUBLISHED, RECORD
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.files import write_text
 
@@ -88,6 +89,17 @@ def shards(split):
     return [
         f"{RESULTS}/data/{split}/{shard}.h5" for shard in range(source.render.shards)
     ]
+
+
+def source_of(dataset):
+    """What a conversion waits for: the data set, or the record of a download that the study leaves to us."""
+    folder = dataset.input
+    awaited = (
+        str(folder) == f"downloads/{dataset.format}" and dataset.format in PUBLISHED
+    )
+    if awaited and PUBLISHED[dataset.format].is_ours(folder):
+        return str(folder / RECORD)
+    return str(folder)
 
 
 def codec_of(dataset):

@@ -25,7 +25,7 @@ rule render:
 rule convert:
     input:
         code=modules("convert"),
-        source=lambda wildcards: str(STUDY.datasets[wildcards.dataset].input),
+        source=lambda wildcards: source_of(STUDY.datasets[wildcards.dataset]),
     output:
         h5=f"{RESULTS}/converted/{{dataset}}/{{shard}}.h5",
     log:
@@ -43,5 +43,26 @@ rule convert:
         "Converting shard {wildcards.shard} of the data set {wildcards.dataset}"
     shell:
         "python -m cotracker_pipeline.convert --format {params.dataset[format]}"
-        " --input {input.source:q} --shard {wildcards.shard} --shards {params.dataset[shards]}"
+        " --input {params.dataset[input]:q} --shard {wildcards.shard} --shards {params.dataset[shards]}"
         " {params.codec} --workers {threads} --output {output.h5:q} > {log:q} 2>&1"
+
+
+rule download:
+    input:
+        code=modules("download"),
+    output:
+        record="downloads/{source}/download.json",
+    log:
+        "downloads/{source}/download.log",
+    wildcard_constraints:
+        source="|".join(map(re.escape, PUBLISHED)),
+    # nodes of a cluster seldom reach the internet
+    localrule: True
+    params:
+        address=lambda wildcards: PUBLISHED[wildcards.source].url,
+        folder=lambda wildcards, output: os.path.dirname(output.record),
+    message:
+        "Downloading {params.address}"
+    shell:
+        "python -m cotracker_pipeline.download --dataset {wildcards.source}"
+        " --output {params.folder:q} > {log:q} 2>&1"
