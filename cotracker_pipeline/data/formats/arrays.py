@@ -4,7 +4,6 @@ import io
 import math
 import os
 import zipfile
-import zlib
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -62,8 +61,10 @@ def load_npz(path: str | os.PathLike[str], required: tuple[str, ...], optional: 
             }
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; give an existing one") from error
-    # zipfile and zlib meet damage with many types, NotImplementedError and RuntimeError among them
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except UserError:
+        raise
+    # zipfile meets damage with any type
+    except Exception as error:
         raise UserError(f"{path}: cannot be read as .npz ({str(error)[:80]}); {_REPAIR}") from error
 
 

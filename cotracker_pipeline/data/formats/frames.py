@@ -95,6 +95,8 @@ def _csv(path: Path, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     missing = [key for key in ("track", "frame", *columns) if key not in rows]
     if missing:
         raise UserError(f"{path}: has no column {', '.join(missing)}; name it in the first line")
+    if rows.empty:
+        raise UserError(f"{path}: has no row below its header; add one a track and frame")
     number = _numbers(rows, "frame", path)
     if not ((number >= 0) & (number < frames) & (number == np.round(number))).all():
         raise UserError(
