@@ -3,7 +3,6 @@
 import shutil
 import stat
 import zipfile
-import zlib
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -26,8 +25,10 @@ def extract(archive: Path, pattern: str, folder: Path) -> list[Path]:
             members = _members(file, pattern, archive)
             _require_room(members, folder, archive)
             return _write(file, members, folder)
-    # zipfile and zlib meet damage with many types, NotImplementedError and RuntimeError among them
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except UserError:
+        raise
+    # zipfile and what it unpacks with meet damage with any type
+    except Exception as error:
         raise UserError(f"{archive}: cannot be unpacked ({str(error)[:80]}); {_REPAIR}") from error
 
 
