@@ -42,13 +42,17 @@ def convert_shard(
     the folder cannot be written.
     """
     converter = _Converter(Path(path), name, source, codec or FORMATS[name].codec)
-    with tqdm(desc=f"converting {name}", unit="sequence", disable=not progress, total=0) as bar:
-        entries = _share(FORMATS[name], source, shard, shards, converter.parts, bar)
-        finished = sorted(_in_threads(converter.convert, entries, workers, bar))
-    if not finished:
-        raise UserError(
-            f"{source}: no sequence is left for shard {shard} of {shards}; lower the number of shards"
-        )
+    try:
+        with tqdm(desc=f"converting {name}", unit="sequence", disable=not progress, total=0) as bar:
+            entries = _share(FORMATS[name], source, shard, shards, converter.parts, bar)
+            finished = sorted(_in_threads(converter.convert, entries, workers, bar))
+        if not finished:
+            raise UserError(
+                f"{source}: no sequence is left for shard {shard} of {shards}; lower the number of shards"
+            )
+    except UserError:
+        converter.parts.remove_unless_useful()
+        raise
     converter.merge(finished, f"{shard} of {shards}")
 
 

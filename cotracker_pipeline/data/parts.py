@@ -52,6 +52,12 @@ class Parts:
             write_text(self._listing(unit), json.dumps([entry.name for entry in entries]))
         return entries
 
+    def remove_unless_useful(self) -> None:
+        """Remove them where none is whole, so that what is refused at once leaves nothing."""
+        # a file that is being written begins with a dot
+        if not any(self.folder.glob("[0-9a-f]*.h5")):
+            self.remove()
+
     def remove(self) -> None:
         """Remove them all."""
         shutil.rmtree(self.folder, ignore_errors=True)
