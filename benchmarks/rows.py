@@ -28,14 +28,18 @@ MACHINE_COLUMNS = (
 )
 
 
-def shown(command: Sequence[str]) -> str:
+def shown(command: Sequence[str], without: Sequence[str] = ("--output",)) -> str:
     """A command of Python as a row tells it: without folders that mean nothing elsewhere.
 
     Args:
-        command: what Python was given, ``--output`` and its value included.
+        command: what Python was given, the options ``without`` and their values included.
+        without: options that are left out.
     """
-    place = command.index("--output")
-    return shlex.join(["python", *command[:place], *command[place + 2 :]])
+    kept = list(command)
+    for option in without:
+        place = kept.index(option)
+        del kept[place : place + 2]
+    return shlex.join(["python", *kept])
 
 
 def add_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -33,6 +33,7 @@ from cotracker_pipeline.rungs import RUNGS
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Size = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 S = TypeVar("S", bound="Section")
 
 Checkpointable = Literal["encoder", "transformer", "iteration", "block", "stage", "hidden", "gelu"]
@@ -156,6 +157,9 @@ class Card(Section):
     cublas_bytes: int = Field(
         67_108_864, ge=0, description="workspaces that cuBLAS keeps inside of PyTorch's allocator"
     )
+    memory_gib: Amount | None = Field(
+        None, description="memory of the card in GiB (2^30 bytes), for which strategy auto is predicted"
+    )
     expandable_segments: bool = Field(
         False, description="train under PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True"
     )
@@ -173,13 +177,25 @@ class Memory(Section):
 class Rendered(Section):
     """Synthetic clips, rendered by the scene engine."""
 
-    preset: Literal["smoke", "easy", "kubric"] = "smoke"
+    preset: Literal["smoke", "easy", "kubric", "panning"] = "smoke"
     sequences: Size
     shards: Size = Field(1, description="files, and so jobs, that the sequences are divided among")
     frames: Size = 24
     height: Size = 128
     width: Size = 128
     points: Size = Field(256, description="tracks per sequence")
+    motion_blur: Share = Field(
+        0.0, description="share of the time between two frames for which the shutter is open"
+    )
+    textures: Path | None = Field(
+        None, description="folder of images in place of the photographs that come along"
+    )
+    meshes: Path | None = Field(
+        None, description="folder of mesh files in place of the twelve families of shapes"
+    )
+    codec: Literal["raw", "jpeg"] = Field(
+        "raw", description="jpeg: a fifth of the size, pixels nearly the same"
+    )
 
     @model_validator(mode="after")
     def _shards(self) -> "Rendered":
@@ -229,6 +245,35 @@ class Data(Section):
     eval: Split
 
 
+class Augmentation(Section):
+    """Random changes of training clips. The defaults cut the clip out anywhere and flip it, and no more."""
+
+    erase: Share = Field(
+        0.0,
+        description="probability that a frame, not the first, is erased in up to ten rectangles",
+    )
+    replace: Share = Field(
+        0.0,
+        description="probability that a frame, not the first, shows other parts of the clip in some places",
+    )
+    jitter: Share = Field(0.0, description="probability that a clip's frames change their colours")
+    blur: Share = Field(0.0, description="probability that a clip's frames are blurred")
+    pad: int = Field(0, ge=0, description="most pixels of the black border at each side")
+    scale: float = Field(0.0, ge=0, lt=1, description="the first frame's scale lies within 1 -+ this")
+    scale_drift: float = Field(
+        0.0, ge=0, lt=1, description="largest change of the scale from frame to frame, per axis"
+    )
+    crop: Literal["random", "tracks"] = Field(
+        "random",
+        description="where a clip is cut out: anywhere, or around the points that its first frame shows",
+    )
+    crop_drift: int = Field(
+        0, ge=0, description="most pixels that the crop moves from frame to frame, per axis"
+    )
+    flip_x: bool = Field(True, description="mirror one of two clips from left to right")
+    flip_y: bool = Field(True, description="mirror one of two clips from top to bottom")
+
+
 class WarmUp(Section):
     """Supervised matching that trains the encoder once, for all variants to start from."""
 
@@ -253,6 +298,7 @@ class Training(Section):
 
     model: ModelSize = ModelSize()
     clip: Clip = Clip()
+    augmentation: Augmentation = Field(Augmentation(), description="of the clips of warm-up and training")
     track_factor: float = Field(1.0, gt=0, le=1, description="tracks trained with, per track of the recipe")
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     warm_up: WarmUp | None = None
@@ -261,6 +307,7 @@ class Training(Section):
     threads: Size = Field(1, description="CPU threads of one training")
     device: Literal["cpu", "cuda"] = Field("cuda", description="where models are trained and evaluated")
     workers: int = Field(0, ge=0, description="processes that read clips; 0 reads in the training itself")
+    read_ahead: Size = Field(2, description="batches that each worker prepares before they are needed")
 
 
 class Evaluation(Section):

@@ -11,11 +11,12 @@ from cotracker_pipeline.command import run
 from cotracker_pipeline.config import Memory, Variant, load_study
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.files import write_text
-from cotracker_pipeline.memory.machine import describe_machine
+from cotracker_pipeline.memory.machine import card_bytes, describe_machine
 from cotracker_pipeline.memory.measured_step import Case
 from cotracker_pipeline.memory.measurement import InferencePeak, Measurement
 from cotracker_pipeline.memory.measurement_cpu import measure_inference_on_cpu, measure_step_on_cpu
 from cotracker_pipeline.memory.measurement_cuda import measure_inference_on_cuda, measure_step_on_cuda
+from cotracker_pipeline.planning.auto import resolve
 from cotracker_pipeline.predict_memory import inference_cases
 
 #: Steps before those that are measured, to reach the steady state.
@@ -29,9 +30,8 @@ def main() -> None:
     device = choose_device(arguments.device)
     if arguments.snapshot is not None and device == "cpu":
         raise UserError("--snapshot records the allocator of a GPU; leave it out or choose --device cuda")
-    report = measurement_report(
-        study.variant(arguments.variant), study.memory, device, arguments.steps, arguments.snapshot
-    )
+    variant = resolve(study.variant(arguments.variant), study.memory, card_bytes(device))
+    report = measurement_report(variant, study.memory, device, arguments.steps, arguments.snapshot)
     write_text(arguments.output, json.dumps(report, indent=2) + "\n")
 
 

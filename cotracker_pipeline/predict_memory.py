@@ -24,9 +24,17 @@ def main() -> None:
     # nearly all that is made from here on, imports included, lasts as long as the process
     gc.disable()
     study = load_study(arguments.config)
-    report = memory_report(study.variant(arguments.variant), study.memory)
+    report = memory_report(_resolved(study.variant(arguments.variant), study.memory), study.memory)
     write_text(arguments.output, _text(report))
     print(*report["explanation"], sep="\n")
+
+
+def _resolved(variant: Variant, memory: Memory) -> Variant:
+    if not variant.strategy.auto:
+        return variant
+    from cotracker_pipeline.planning.auto import resolve
+
+    return resolve(variant, memory, None)
 
 
 def memory_report(variant: Variant, memory: Memory) -> dict[str, Any]:

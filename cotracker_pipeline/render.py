@@ -33,6 +33,7 @@ def main() -> None:
         study.seed,
         split.points,
         progress=True,
+        codec=split.codec,
     )
 
 
@@ -43,13 +44,20 @@ def scene_settings(split: Rendered, name: str) -> SceneSettings:
         frames=split.frames,
         height=split.height,
         width=split.width,
+        motion_blur=split.motion_blur,
         textures="train" if name == "train" else "held-out",
+        texture_folder=_text(split.textures),
+        mesh_folder=_text(split.meshes),
     )
 
 
 def shard_indices(split: Rendered, shard: int) -> range:
     """The sequences of one shard; all shards together hold each sequence once."""
     return range(split.sequences * shard // split.shards, split.sequences * (shard + 1) // split.shards)
+
+
+def _text(folder: Path | None) -> str | None:
+    return None if folder is None else str(folder)
 
 
 def _rendered(study: Study, split: str) -> Rendered:

@@ -3,17 +3,20 @@
 import argparse
 import hashlib
 import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from cotracker_pipeline.command import run
-from cotracker_pipeline.config import Study, Variant, load_study
+from cotracker_pipeline.config import Strategy, Study, Variant, load_study
 from cotracker_pipeline.data.clips import ClipDataset, batches
 from cotracker_pipeline.files import atomic_path
-from cotracker_pipeline.models.build import build_model
+from cotracker_pipeline.models.build import build_model, rebuild_model
 from cotracker_pipeline.models.checkpoints import load_weights, save_model
 from cotracker_pipeline.models.cotracker2 import CoTracker2
 from cotracker_pipeline.training.device import use_device
@@ -21,7 +24,7 @@ from cotracker_pipeline.training.loop import LossRow, Training
 from cotracker_pipeline.training.state import discard_state, load_state, save_state
 
 #: Keys of the training section that do not change what one training computes.
-BOOKKEEPING = {"seeds", "log_every", "save_every", "workers"}
+BOOKKEEPING = {"seeds", "log_every", "save_every", "workers", "read_ahead"}
 
 
 def main() -> None:
@@ -29,21 +32,63 @@ def main() -> None:
     arguments = _parser().parse_args()
     study = load_study(arguments.config)
     variant = study.variant(arguments.variant)
-    model = initial_model(study, variant, arguments.seed, arguments.warm_start)
-    training = Training(model, variant.recipe, arguments.seed, variant.strategy)
+    first, *leaner = strategies(study, variant)
+    model = initial_model(study, variant._replace(strategy=first), arguments.seed, arguments.warm_start)
+    training = Training(
+        model, variant.recipe, arguments.seed, first, announced(leaner), rebuilding(study, variant)
+    )
     fit(training, study, variant, arguments.data, arguments.state_dir)
     with atomic_path(arguments.loss_curve) as temporary:
         pd.DataFrame(training.curve).to_csv(temporary, index=False)
     save_model(
         arguments.output,
-        model,
+        training.model,
         study.training.model,
         variant.recipe,
         variant=variant.name,
         seed=str(arguments.seed),
-        strategy=variant.strategy.model_dump_json(),
+        strategy=training.strategy.model_dump_json(),
     )
     discard_state(arguments.state_dir)
+
+
+def strategies(study: Study, variant: Variant) -> list[Strategy]:
+    """That of the variant; or, if it is to be chosen, the rungs from the fastest that fits the card."""
+    if not variant.strategy.auto:
+        return [variant.strategy]
+    # only here, as their imports take long
+    from cotracker_pipeline.memory.machine import card_bytes
+    from cotracker_pipeline.planning.auto import rungs_from
+    from cotracker_pipeline.planning.predictor import predicting
+    from cotracker_pipeline.planning.search import Question
+
+    settings = study.training
+    recipe = variant.recipe.model_copy(update={"tracks": trained_tracks(study, variant)})
+    question = Question(recipe, variant.strategy, settings.clip, settings.model, card=study.memory.card)
+    with predicting(study.memory.card) as predict:
+        found = rungs_from(question, card_bytes(settings.device), predict)
+    _say(f"{variant.name} is computed by {_told(found[0])}")
+    return found
+
+
+def announced(leaner: Iterable[Strategy]) -> Iterator[Strategy]:
+    """Say so whenever one is taken."""
+    for strategy in leaner:
+        _say(f"memory ran out; the step is repeated by {_told(strategy)}")
+        yield strategy
+
+
+def _say(sentence: str) -> None:
+    tqdm.write(sentence, file=sys.stderr)
+
+
+def _told(strategy: Strategy) -> str:
+    return json.dumps(strategy.model_dump(exclude_defaults=True))
+
+
+def rebuilding(study: Study, variant: Variant) -> Callable[[nn.Module, Strategy], nn.Module]:
+    """How to compute a model by another strategy."""
+    return lambda model, strategy: rebuild_model(model, study.training.model, variant.recipe, strategy)
 
 
 def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | None) -> CoTracker2:
@@ -65,7 +110,12 @@ def fit(training: Training, study: Study, variant: Variant, shards: list[Path], 
     steps = variant.recipe.steps
     batch_size = settings.clip.batch_size
     data = ClipDataset(
-        shards, settings.clip, trained_tracks(study, variant), training.seed, steps * batch_size
+        shards,
+        settings.clip,
+        trained_tracks(study, variant),
+        training.seed,
+        steps * batch_size,
+        settings.augmentation,
     )
     with tqdm(total=steps, initial=training.step, desc=variant.name, unit="step") as bar:
 
@@ -74,7 +124,7 @@ def fit(training: Training, study: Study, variant: Variant, shards: list[Path], 
             bar.update(row.step - bar.n)
 
         training.run(
-            batches(data, batch_size, training.step, settings.workers),
+            batches(data, batch_size, training.step, settings.workers, settings.read_ahead),
             settings.log_every,
             settings.save_every,
             lambda state: save_state(state_dir, {**state, "fingerprint": fingerprint}),

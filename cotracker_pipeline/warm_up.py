@@ -36,8 +36,10 @@ def warm_up(shards: list[Path], training: Training, settings: WarmUp, seed: int)
     optimiser = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps)
     batch_size = settings.clip.batch_size
-    data = ClipDataset(shards, settings.clip, settings.matches, seed, settings.steps * batch_size)
-    steps = tqdm(batches(data, batch_size, 0, training.workers), total=settings.steps, desc="warm-up")
+    length = settings.steps * batch_size
+    data = ClipDataset(shards, settings.clip, settings.matches, seed, length, training.augmentation)
+    clips = batches(data, batch_size, 0, training.workers, training.read_ahead)
+    steps = tqdm(clips, total=settings.steps, desc="warm-up")
     for batch in steps:
         frames = torch.randperm(settings.clip.frames)[: settings.matched_frames]
         loss = _loss(encoder, Sample(*(part[:, frames].to(device) for part in batch)))

@@ -2,15 +2,16 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cotracker_pipeline.config import Clip
+from cotracker_pipeline.config import Augmentation, Clip
+from cotracker_pipeline.data.augmentation import Change, Labels, draw_changes
 from cotracker_pipeline.data.coordinates import raster_to_index
 from cotracker_pipeline.data.store import ShardReader
 from cotracker_pipeline.errors import UserError
@@ -32,22 +33,11 @@ class Sample(NamedTuple):
     valid: Tensor
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """Where a clip is cut from its sequence."""
-
-    start: int
-    top: int
-    left: int
-    flip_x: bool
-    flip_y: bool
-
-
 class ClipDataset(Dataset[Sample]):
     """Random clips, each a function of ``seed`` and its index alone.
 
-    A clip is a run of consecutive frames, cropped and flipped at random. Its tracks are drawn without
-    repetition among those that are visible in its first or middle frame.
+    A clip is a run of consecutive frames, changed at random. Its tracks are drawn without repetition among
+    those that are visible in its first or middle frame.
 
     Args:
         shards: HDF5 files.
@@ -55,19 +45,27 @@ class ClipDataset(Dataset[Sample]):
         tracks: tracks of a sample.
         seed: of all random choices.
         length: number of samples.
+        augmentation: how clips are changed.
 
     Raises:
         UserError: when a file cannot be read, or is shorter or smaller than the clip.
     """
 
     def __init__(
-        self, shards: Sequence[str | os.PathLike[str]], clip: Clip, tracks: int, seed: int, length: int
+        self,
+        shards: Sequence[str | os.PathLike[str]],
+        clip: Clip,
+        tracks: int,
+        seed: int,
+        length: int,
+        augmentation: Augmentation,
     ) -> None:
         self.readers = [ShardReader(path) for path in shards]
         self.clip = clip
         self.tracks = tracks
         self.seed = seed
         self.length = length
+        self.augmentation = augmentation
         self.places = [(reader, i) for reader in self.readers for i in range(len(reader))]
         if not self.places:
             raise UserError("the training data hold no sequence; give shards that are not empty")
@@ -92,46 +90,33 @@ class ClipDataset(Dataset[Sample]):
     def _draw(self, rng: np.random.Generator) -> Sample | None:
         """One random clip; None when it has too few tracks."""
         reader, index = self.places[rng.integers(len(self.places))]
-        cut = self._random_cut(rng, reader.attributes(index))
-        trajectory, visibility, valid = self._labels(reader, index, cut)
-        candidates = np.flatnonzero(visibility[0] | visibility[len(visibility) // 2])
+        start = int(rng.integers(reader.attributes(index)["T"] - self.clip.frames + 1))
+        labels, valid = self._labels(reader, index, start)
+        changes, labels = draw_changes(rng, labels, self.augmentation, self.clip)
+        candidates = np.flatnonzero(labels.visible[0] | labels.visible[labels.frames // 2])
         if len(candidates) < self.tracks:
             return None
         chosen = rng.choice(candidates, self.tracks, replace=False)
         return Sample(
-            self._video(reader, index, cut),
-            torch.from_numpy(trajectory[:, chosen]),
-            torch.from_numpy(visibility[:, chosen]),
+            self._video(reader, index, start, changes),
+            torch.from_numpy(labels.tracks[:, chosen]),
+            torch.from_numpy(labels.visible[:, chosen]),
             torch.from_numpy(valid[:, chosen]),
         )
 
-    def _random_cut(self, rng: np.random.Generator, attributes: dict[str, int]) -> _Cut:
-        return _Cut(
-            start=int(rng.integers(attributes["T"] - self.clip.frames + 1)),
-            top=int(rng.integers(attributes["H"] - self.clip.height + 1)),
-            left=int(rng.integers(attributes["W"] - self.clip.width + 1)),
-            flip_x=bool(rng.integers(2)),
-            flip_y=bool(rng.integers(2)),
-        )
-
-    def _labels(
-        self, reader: ShardReader, index: int, cut: _Cut
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Trajectory (T, N, 2) in pixel indices of the clip, visibility and valid (T, N)."""
-        span = slice(cut.start, cut.start + self.clip.frames)
+    def _labels(self, reader: ShardReader, index: int, start: int) -> tuple[Labels, np.ndarray]:
+        """The labels of whole frames, and where they are annotated: (T, N)."""
+        span = slice(start, start + self.clip.frames)
         tracks, visible, valid = (label[:, span].swapaxes(0, 1) for label in reader.labels(index))
-        xy = raster_to_index(tracks) - np.array([cut.left, cut.top], dtype=np.float32)
-        limit = np.array([self.clip.width - 1, self.clip.height - 1], dtype=np.float32)
-        inside = ((xy >= -0.5) & (xy < limit + 0.5)).all(axis=-1)
-        mirrored = np.array([cut.flip_x, cut.flip_y])
-        return np.where(mirrored, limit - xy, xy), visible & valid & inside, valid
+        attributes = reader.attributes(index)
+        size = int(attributes["H"]), int(attributes["W"])
+        return Labels(raster_to_index(tracks), visible & valid, *size), valid
 
-    def _video(self, reader: ShardReader, index: int, cut: _Cut) -> Tensor:
-        frames = reader.frames(index, cut.start, cut.start + self.clip.frames)
-        rows = slice(cut.top, cut.top + self.clip.height)
-        frames = frames[:, rows, cut.left : cut.left + self.clip.width]
-        frames = frames[:, :: -1 if cut.flip_y else 1, :: -1 if cut.flip_x else 1]
-        return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
+    def _video(self, reader: ShardReader, index: int, start: int, changes: list[Change]) -> Tensor:
+        video = reader.frames(index, start, start + self.clip.frames)
+        for change in changes:
+            video = change.paint(video)
+        return torch.from_numpy(np.ascontiguousarray(video.transpose(0, 3, 1, 2)))
 
     def _check_size(self, reader: ShardReader, index: int) -> None:
         attributes = reader.attributes(index)
@@ -144,16 +129,31 @@ class ClipDataset(Dataset[Sample]):
                 )
 
 
-def batches(dataset: ClipDataset, batch_size: int, first: int, workers: int) -> Iterator[Sample]:
+def batches(
+    dataset: ClipDataset, batch_size: int, first: int, workers: int, read_ahead: int
+) -> Iterator[Sample]:
     """Batches of ``dataset`` in order, from batch number ``first`` on; the last may not be cut.
 
     Args:
         dataset: the samples; its length is a multiple of ``batch_size``.
         batch_size: samples per batch.
         first: number of the first batch, so that a training may continue.
-        workers: processes that read; 0 reads in this one.
+        workers: processes that read; 0 reads in this one, when a batch is asked for.
+        read_ahead: batches that each worker prepares before they are asked for.
     """
     rest = torch.utils.data.Subset(dataset, range(first * batch_size, len(dataset)))
-    loader = torch.utils.data.DataLoader(rest, batch_size, num_workers=workers)
+    loader = torch.utils.data.DataLoader(
+        rest,
+        batch_size,
+        num_workers=workers,
+        prefetch_factor=read_ahead if workers else None,
+        worker_init_fn=_one_thread,
+    )
     for columns in loader:
         yield Sample(*columns)
+
+
+def _one_thread(worker: int) -> None:
+    """A worker is one core; and OpenCV's threads do not survive the fork that made it."""
+    del worker
+    cv2.setNumThreads(1)

@@ -34,7 +34,7 @@ def render_shard(
     """
     provenance = {
         "source": "cotracker_pipeline.data.engine",
-        "licence": LICENCE,
+        "licence": _licence(settings),
         "split": split,
         "generator": _generator(settings, indices, seed, points),
     }
@@ -48,6 +48,12 @@ def _sequences(
     for index in indices:
         sequence = render_sequence(sequence_seed(seed, split, index), settings, points)
         yield replace(sequence, name=f"{split}-{index:06d}")
+
+
+def _licence(settings: SceneSettings) -> str:
+    own = [folder for folder in (settings.texture_folder, settings.mesh_folder) if folder is not None]
+    parts = [] if settings.texture_folder is not None else [LICENCE]
+    return "; ".join([*parts, *(f"terms of the files in {folder}" for folder in own)])
 
 
 def _generator(settings: SceneSettings, indices: range, seed: int, points: int) -> dict[str, Any]:

@@ -19,7 +19,8 @@ def assemble_step(
     """A model with fresh weights, a batch of zeros, and the training's own loss and optimiser."""
     with torch.device(device):
         network = build_model(model, recipe, strategy)
-    active = _active_tracks(clip, recipe.tracks, model.window_len) if device == "meta" else None
+    # on meta they cannot be counted, and what is measured is to be what was predicted
+    active = _active_tracks(clip, recipe.tracks, model.window_len)
 
     def loss(network: nn.Module, batch: Batch) -> Tensor:
         _, _, predictions = network(
@@ -49,6 +50,6 @@ def blank_batch(clip: Clip, tracks: int, device: str) -> Batch:
 
 
 def _active_tracks(clip: Clip, tracks: int, window_len: int) -> list[int]:
-    """What the tracker counts in the queries of ``blank_batch``, which cannot be read on meta."""
+    """What the tracker counts in the queries of ``blank_batch``."""
     frames = torch.tensor([published_query_frames(tracks, clip.frames)])
     return active_counts(frames, (start + window_len for start in window_starts(clip.frames, window_len)))

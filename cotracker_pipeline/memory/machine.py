@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 
+from cotracker_pipeline.config import Card
 from cotracker_pipeline.memory.resident import total_bytes
 
 
@@ -62,6 +63,14 @@ def describe_machine(device: str) -> Machine:
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=_commit(),
     )
+
+
+def card_bytes(device: str) -> int | None:
+    """What this program may use of the GPU: what is free, and its own CUDA context; None on a CPU."""
+    if device != "cuda":
+        return None
+    free, total = torch.cuda.mem_get_info()
+    return min(total, free + Card().context_bytes)
 
 
 def _gpu() -> tuple[str, int]:

@@ -40,9 +40,9 @@ def fill_batch(batch: Batch) -> None:
     height, width = batch.video.shape[-2:]
     batch.video.uniform_(0, 255)
     fill_places(batch.queries, height, width)
-    moves = torch.randn_like(batch.trajectory)
-    moves[:, 0] = 0
-    batch.trajectory.copy_(batch.queries[:, None, :, 1:] + moves.cumsum(dim=1))
+    walks = torch.randn_like(batch.trajectory).cumsum(dim=1)
+    frames = batch.queries[:, None, :, :1].long()
+    batch.trajectory.copy_(batch.queries[:, None, :, 1:] + walks - walks.take_along_dim(frames, dim=1))
     batch.visibility.bernoulli_(VISIBLE)
     batch.valid.fill_(1)
 

@@ -1,6 +1,7 @@
 """A model from its sizes, its recipe and its strategy."""
 
 import torch
+from torch import nn
 
 from cotracker_pipeline.config import ModelSize, Recipe, Strategy
 from cotracker_pipeline.models.cotracker2 import CoTracker2
@@ -17,7 +18,7 @@ def build_model(size: ModelSize, recipe: Recipe, strategy: Strategy) -> CoTracke
     )
 
 
-def rebuild_model(model: CoTracker2, size: ModelSize, recipe: Recipe, strategy: Strategy) -> CoTracker2:
+def rebuild_model(model: nn.Module, size: ModelSize, recipe: Recipe, strategy: Strategy) -> CoTracker2:
     """A model that computes by ``strategy`` with the very parameters and buffers of ``model``."""
     with torch.device("meta"):
         rebuilt = build_model(size, recipe, strategy)

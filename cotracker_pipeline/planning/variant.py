@@ -19,13 +19,18 @@ def variant_lines(name: str, rung: tuple[Recipe, Strategy], study: tuple[Recipe,
     return [f"  {name}:", *lines] if lines else [f"  {name}: {{}}"]
 
 
+def rung_name(strategy: Strategy) -> str:
+    """Of one of ``RUNGS``, whatever its precision."""
+    return next(
+        name
+        for name, keys in RUNGS.items()
+        if Strategy.model_validate({**keys, "precision": strategy.precision}) == strategy
+    )
+
+
 def _strategy(planned: Strategy, own: Strategy) -> str:
     """By the name of its rung."""
-    named = {
-        Strategy.model_validate({**keys, "precision": planned.precision}): name
-        for name, keys in RUNGS.items()
-    }
-    rung = named[planned]
+    rung = rung_name(planned)
     if planned.precision == own.precision:
         return rung
     return flow({"rung": rung, "precision": planned.precision})

@@ -1,14 +1,21 @@
-"""The scripts that measure on a GPU, on a CPU."""
+"""The scripts that measure."""
 
 import csv
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import feeding
+import numpy as np
 import pytest
+import torch
 from explain_snapshot import largest, live_at_peak
 from rows import add_rows, shown
 from stage_times import stage_times
+
+from cotracker_pipeline.config import Clip
+from cotracker_pipeline.data.store import Sequence
 
 ROOT = Path(__file__).parents[2]
 TINY = "config/test/tiny.yaml"
@@ -105,3 +112,55 @@ def test_stage_times_sum_the_jobs_of_a_rule(tmp_path: Path) -> None:
     stages = stage_times(tmp_path)
     assert list(stages.loc["train"]) == [2, 8, 6, 40]
     assert list(stages.loc["warm_up"])[:3] == [1, 7, 6]
+
+
+def test_feeding_is_measured_against_the_published_reading(tmp_path: Path) -> None:
+    sizes = {"frames": 4, "height": 24, "width": 32, "tracks": 4, "rounds": 1, "clips": 2, "times": 2}
+    sequence = {"sequences": 1, "points": 40, "frames": 6, "height": 24, "width": 40}
+    command = [sys.executable, "benchmarks/feeding.py", "--scratch", str(tmp_path / "data")]
+    command += ["--output", str(tmp_path / "feeding.csv")]
+    for key, value in sizes.items():
+        command += [f"--{key}", str(value)]
+    for key, value in sequence.items():
+        command += [f"--{key if key in ('sequences', 'points') else f'sequence-{key}'}", str(value)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = read(tmp_path / "feeding.csv")
+    assert [int(row["clips"]) for row in rows] == [2, 4, 4, 4]
+    assert all(float(row["clips_per_second"]) > 0 for row in rows)
+    assert all(row["device"] and row["date"] and row["sequence_width"] == "40" for row in rows)
+    assert "1.0 times the published" in done.stdout
+
+
+def test_both_readings_show_the_same_pixels_under_their_tracks(tmp_path: Path) -> None:
+    """Else the two would not be comparable."""
+    rng = np.random.default_rng(0)
+    video = rng.integers(0, 256, (4, 8, 8, 3)).astype(np.uint8)
+    tracks = (rng.integers(0, 8, (5, 1, 2)) + np.full((5, 4, 2), 0.5)).astype(np.float32)
+    feeding.write_pngs(tmp_path, Sequence("one", video, tracks, np.ones((5, 4), bool)))
+    clip = feeding.PublishedReading([tmp_path], Clip(frames=3, height=5, width=6), 5, 1)[0]
+    assert clip.video.shape == (3, 3, 5, 6)
+    originals = {tuple(video[t, y, x]) for t, (x, y) in enumerate_tracks(tracks)}
+    inside = ((clip.trajectory >= 0) & (clip.trajectory < torch.tensor([6, 5]))).all(dim=-1)
+    assert inside.any()
+    for t, n in torch.nonzero(inside):
+        x, y = clip.trajectory[t, n].long()
+        assert tuple(clip.video[t, :, y, x].tolist()) in originals
+
+
+def enumerate_tracks(tracks: np.ndarray) -> Iterator[tuple[int, list[int]]]:
+    """The frame and the pixel of every point."""
+    for track in tracks.astype(int):
+        yield from enumerate(track.tolist())
+
+
+def test_rendering_is_measured_by_case(tmp_path: Path) -> None:
+    command = [sys.executable, "benchmarks/rendering.py", "--cases", "128x128", "--sequences", "1"]
+    command += ["--frames", "2", "--output", str(tmp_path / "rendering.csv")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (row,) = read(tmp_path / "rendering.csv")
+    assert (row["case"], row["preset"], row["frames"], row["width"]) == ("128x128", "kubric", "2", "128")
+    rate = float(row["frames_per_cpu_second"])
+    assert rate * float(row["cpu_seconds"]) == pytest.approx(2)
+    assert f"{rate:.2f} frames per CPU-second" in done.stdout

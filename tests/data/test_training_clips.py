@@ -1,10 +1,12 @@
 """Training samples cut from shards."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
 
-from cotracker_pipeline.config import Clip
+from cotracker_pipeline.config import Augmentation, Clip
 from cotracker_pipeline.data.clips import ClipDataset, batches
 from cotracker_pipeline.data.store import Sequence, write_shard
 from cotracker_pipeline.errors import UserError
@@ -30,7 +32,7 @@ def shard(tmp_path_factory):
 
 def dataset(shard, tracks=6, **clip):
     size = Clip(**{"frames": 6, "height": 16, "width": 16} | clip)
-    return ClipDataset([shard], size, tracks, seed=3, length=40)
+    return ClipDataset([shard], size, tracks, seed=3, length=40, augmentation=Augmentation())
 
 
 def test_pixels_stay_under_their_tracks(shard):
@@ -56,9 +58,38 @@ def test_a_sample_is_a_function_of_its_index(shard):
         assert torch.equal(one, two)
 
 
+def test_without_further_augmentation_clips_are_what_they_always_were(tmp_path):
+    """The bytes that clips had before there was any: a finished study stays comparable."""
+    rng = np.random.default_rng(11)
+    video = rng.integers(0, 256, (7, 20, 26, 3)).astype(np.uint8)
+    tracks = (rng.random((40, 7, 2)) * [26, 20]).astype(np.float32)
+    visible = rng.random((40, 7)) < 0.8
+    write_shard(
+        tmp_path / "0.h5", [Sequence("one", video, tracks, visible)], {"source": "t", "licence": "none"}
+    )
+    data = ClipDataset([tmp_path / "0.h5"], Clip(frames=5, height=12, width=16), 6, 3, 20, Augmentation())
+    digest = hashlib.sha256()
+    for index in range(20):
+        for part in data[index]:
+            digest.update(part.numpy().tobytes())
+    assert digest.hexdigest() == "2e2fc6985c223621c616c8ea8f35299706273237844ca5082ab8e3318557860b"
+
+
+def test_clips_do_not_depend_on_the_process_that_reads_them(shard):
+    """Augmented with all there is."""
+    everything = Augmentation(
+        erase=0.5, replace=0.5, jitter=0.5, blur=0.5, pad=4, scale=0.2, scale_drift=0.05, crop_drift=3
+    )
+    data = ClipDataset([shard], Clip(frames=6, height=10, width=12), 2, 3, 8, everything)
+    alone, spread = (list(batches(data, 2, 0, workers, read_ahead=1)) for workers in (0, 2))
+    assert len(alone) == len(spread) == 4
+    for one, other in zip(alone, spread, strict=True):
+        assert all(torch.equal(*parts) for parts in zip(one, other, strict=True))
+
+
 def test_batches_continue_in_the_middle(shard):
-    whole = list(batches(dataset(shard), 4, 0, workers=0))
-    rest = list(batches(dataset(shard), 4, 6, workers=0))
+    whole = list(batches(dataset(shard), 4, 0, workers=0, read_ahead=1))
+    rest = list(batches(dataset(shard), 4, 6, workers=0, read_ahead=1))
     assert len(whole) == 10
     assert len(rest) == 4
     assert torch.equal(whole[6].trajectory, rest[0].trajectory)

@@ -15,8 +15,13 @@ CLIP = Clip(batch_size=1, frames=8, height=32, width=48)
 MODEL = TINY.model_copy(update={"depth": 2})
 
 
-def small_step(name: str, device: str) -> TrainingStep:
-    """A step of the variant ``name``."""
+#: No kernels of each device's own, and no state on a host that may be the device.
+PORTABLE = {"attention": "explicit", "correlation": "volume", "optimiser": "foreach"}
+
+
+def small_step(name: str, device: str, portable: bool = True) -> TrainingStep:
+    """A step of the variant ``name``; ``portable``: what each device does in its own way is left out."""
     _, recipe, strategy = STUDY.variant(name)
+    strategy = strategy.model_copy(update=PORTABLE if portable else {})
     recipe = recipe.model_copy(update={"tracks": recipe.tracks // FACTOR, "iterations": 2})
     return assemble_step(recipe, strategy, CLIP, MODEL, device)

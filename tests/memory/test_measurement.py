@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from small_models import SMALL
 
 from cotracker_pipeline import measure_memory
 from cotracker_pipeline.command import run
@@ -21,6 +20,7 @@ from cotracker_pipeline.memory.measured_step import Case, real_step, take_step
 from cotracker_pipeline.memory.measurement import Measurement, attempt
 from cotracker_pipeline.memory.measurement_cpu import measure_step_on_cpu
 from cotracker_pipeline.memory.measurement_cuda import measure_step_on_cuda
+from cotracker_pipeline.memory.query_frames import published_query_frames
 from cotracker_pipeline.memory.step import track_training_step
 from cotracker_pipeline.predict_memory import memory_report
 
@@ -52,7 +52,15 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GP
 @pytest.fixture(scope="module")
 def case() -> Case:
     """A step of 60 MB."""
-    model = SMALL
+    model = ModelSize(
+        model_resolution=(64, 96),
+        num_virtual_tracks=8,
+        feature_dim=32,
+        encoder_widths=(16, 16, 24, 32, 32),
+        hidden_size=48,
+        num_heads=4,
+        depth=1,
+    )
     recipe = Recipe(tracks=150, iterations=2, steps=10)
     return Case(recipe, Strategy(), Clip(frames=8, height=64, width=96), model)
 
@@ -91,8 +99,10 @@ def test_a_step_leaves_new_parameters_and_no_gradients(case):
 
 def test_the_batch_starts_where_it_is_queried(case):
     batch = real_step(case, "cpu").batch
-    assert not batch.queries[..., 0].any()
-    assert torch.equal(batch.trajectory[:, 0], batch.queries[..., 1:])
+    frames = batch.queries[..., 0].long()
+    assert frames[0].tolist() == published_query_frames(frames.shape[1], batch.video.shape[1])
+    there = batch.trajectory.take_along_dim(frames[:, None, :, None], dim=1)[:, 0]
+    torch.testing.assert_close(there, batch.queries[..., 1:])
     assert batch.queries[..., 1].max() > batch.queries[..., 2].max() > 32
     assert set(batch.visibility.unique().tolist()) == {0, 1}
     assert batch.video.std() > 50

@@ -12,7 +12,8 @@ import pytest
 import yaml
 from running import BIN, ROOT, TINY, cloned, snakemake
 
-from cotracker_pipeline.config import Study
+from cotracker_pipeline.config import Study, load_study
+from cotracker_pipeline.render import shard_indices
 
 
 @pytest.fixture
@@ -92,7 +93,11 @@ def test_an_ablation_needs_its_members_and_the_baseline_only(clone: Path) -> Non
 
 def test_measuring_is_a_target_of_its_own(clone: Path) -> None:
     jobs = planned(clone, "measured")
-    assert jobs["measure_memory"] == jobs["predict_memory"] == 13
+    assert (
+        jobs["measure_memory"]
+        == jobs["predict_memory"]
+        == len(load_study(ROOT / "config/config.yaml").variants)
+    )
     assert "train" not in jobs
     assert "measure_memory" not in planned(clone)
 
@@ -109,6 +114,37 @@ def test_a_study_that_trains_on_a_gpu_measures_too(clone: Path) -> None:
     assert jobs["tabulate"] == 4 + len(
         Study.model_validate(yaml.safe_load((clone / TINY).read_text())).ablations
     )
+
+
+def test_data_are_a_target_of_their_own(clone: Path) -> None:
+    assert planned(clone, "data") == {"render": 10, "data": 1}
+
+
+def test_scenes_for_a_cluster_are_many_jobs_of_one_kind(clone: Path) -> None:
+    """6,000 sequences of the published training's size, each in one shard."""
+    scenes = "config/scenes.yaml"
+    train = Study.model_validate(yaml.safe_load((clone / scenes).read_text())).data.train.render
+    assert train is not None
+    assert (train.sequences, train.frames, train.height, train.width) == (6000, 120, 384, 512)
+    assert sum(len(shard_indices(train, shard)) for shard in range(train.shards)) == 6000
+    assert planned(clone, "--configfile", scenes, "--", "data") == {"render": train.shards + 6, "data": 1}
+
+
+def test_what_is_in_own_folders_is_an_input(clone: Path) -> None:
+    folders = {name: f"own/{name}" for name in ("textures", "meshes")}
+    for folder in folders.values():
+        (clone / folder / "deeper").mkdir(parents=True)
+    change(clone / TINY, lambda study: study["data"]["train"]["render"].update(folders))
+    arguments = ("--configfile", TINY, "--", "data")
+    for shard in ("train/0", "train/1", "eval/0"):
+        path = clone / f"results/tiny/data/{shard}.h5"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    touched = snakemake(clone, "--touch", "--forceall", "--cores", "1", *arguments)
+    assert touched.returncode == 0, touched.stdout
+    assert "render" not in planned(clone, *arguments)
+    (clone / "own/meshes/deeper/cup.obj").touch()
+    assert planned(clone, *arguments)["render"] == 2
 
 
 def test_a_study_on_the_command_line_stands_alone(clone: Path) -> None:

@@ -107,6 +107,15 @@ def codec_of(dataset):
     return ["--codec", dataset.codec] if dataset.codec else []
 
 
+def own_files(split):
+    """All that lies in the user's own folders of textures and meshes: a change renders again."""
+    source = getattr(STUDY.data, split).render
+    folders = [folder for folder in (source.textures, source.meshes) if folder]
+    return sorted(
+        str(path) for folder in folders for path in folder.rglob("*") if path.is_file()
+    )
+
+
 def warm_start():
     """The encoder that all trainings start from, where the study has one."""
     return (

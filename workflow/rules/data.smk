@@ -1,6 +1,7 @@
 rule render:
     input:
         code=modules("render"),
+        own=lambda wildcards: own_files(wildcards.split),
     output:
         h5=f"{RESULTS}/data/{{split}}/{{shard}}.h5",
     log:
@@ -66,3 +67,10 @@ rule download:
     shell:
         "python -m cotracker_pipeline.download --dataset {wildcards.source}"
         " --output {params.folder:q} > {log:q} 2>&1"
+
+
+# all videos and nothing else: snakemake --cores all data
+rule data:
+    input:
+        shards("train"),
+        shards("eval"),

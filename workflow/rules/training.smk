@@ -18,6 +18,7 @@ rule warm_up:
         seed=STUDY.seed,
         model=plain(STUDY.training.model),
         settings=lambda wildcards: plain(STUDY.training.warm_up),
+        augmentation=plain(STUDY.training.augmentation),
         device=STUDY.training.device,
     message:
         "Training the encoder that all variants start from"
@@ -46,7 +47,9 @@ rule train:
     params:
         study=STUDY_FILE,
         variant=variant_of,
-        training=plain(STUDY.training, without=["seeds", "save_every"]),
+        training=plain(
+            STUDY.training, without=["seeds", "save_every", "workers", "read_ahead"]
+        ),
         # no output: a job that fails or is interrupted must find it again
         state=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/state",
         warm_start=lambda wildcards, input: (

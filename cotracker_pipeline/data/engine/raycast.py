@@ -35,7 +35,8 @@ class Hits:
 class Surfaces:
     """All triangles of a scene in one frame, body after body.
 
-    corners: (F, 3, 3) float64, world, metres; normals: (9, F) float32, x y z of the three corners' normals.
+    camera: of the scene; corners: (F, 3, 3) float64, world, metres;
+    normals: (9, F) float32, x y z of the three corners' normals.
     """
 
     def __init__(self, scene: Scene, frame: int) -> None:
@@ -45,6 +46,7 @@ class Surfaces:
             corners.append(vertices[body.mesh.faces])
             normals.append(_normals(body, frame, vertices, corners[-1]))
         self.frame = frame
+        self.camera = scene.camera
         self.corners = np.concatenate(corners)
         self.normals = np.concatenate(normals).reshape(-1, 9).T.astype(np.float32)
         self._embree = EmbreeScene()

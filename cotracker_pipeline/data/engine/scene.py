@@ -7,6 +7,8 @@ import numpy as np
 from cotracker_pipeline.data.engine import textures
 from cotracker_pipeline.data.engine.camera import Camera, sample_camera
 from cotracker_pipeline.data.engine.deformation import Deformation, deform, sample_deformation
+from cotracker_pipeline.data.engine.own_images import ImageFolder
+from cotracker_pipeline.data.engine.own_meshes import draw_meshes
 from cotracker_pipeline.data.engine.photographs import photographs
 from cotracker_pipeline.data.engine.physics import simulate
 from cotracker_pipeline.data.engine.presets import SceneSettings
@@ -45,19 +47,23 @@ class Light:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that a picture needs; body 0 is the floor, body 1 the backdrop."""
+    """Everything that a picture needs; body 0 is the floor, body 1 the backdrop.
+
+    delay: the time that has passed at each frame since its own moment, in frames.
+    """
 
     settings: SceneSettings
     bodies: tuple[Body, ...]
     camera: Camera
     light: Light
+    delay: float = 0.0
 
     def vertices(self, body: int, frame: int) -> np.ndarray:
         """Where the vertices of a body are in a frame: (V, 3) float64, world, metres."""
         thing = self.bodies[body]
         local = thing.mesh.vertices
         if thing.deformation is not None:
-            local = deform(local, thing.deformation, frame / self.settings.fps)
+            local = deform(local, thing.deformation, (frame + self.delay) / self.settings.fps)
         pose = thing.poses[frame]
         return local @ pose[:3, :3].T + pose[:3, 3]
 
@@ -71,7 +77,7 @@ def sample_scene(rng: np.random.Generator, settings: SceneSettings) -> Scene:
 
 
 def _surroundings(rng: np.random.Generator, settings: SceneSettings) -> tuple[Body, Body]:
-    photos, size = photographs(settings.textures), 2 * settings.texture_size
+    photos, size = _photographs(settings), 2 * settings.texture_size
     still = np.broadcast_to(np.eye(4), (settings.frames, 4, 4))
     floor = make_floor(repeats_per_metre=rng.uniform(0.045, 0.11))
     dome = make_dome(repeats=int(rng.integers(2, 4)))
@@ -82,22 +88,42 @@ def _surroundings(rng: np.random.Generator, settings: SceneSettings) -> tuple[Bo
 
 
 def _objects(rng: np.random.Generator, settings: SceneSettings) -> list[Body]:
-    photos = photographs(settings.textures)
+    photos = _photographs(settings)
     count = int(rng.integers(settings.objects[0], settings.objects[1] + 1))
     radii = rng.uniform(0.35, 1.0, count)
-    families = rng.choice(list(FAMILIES), count)
-    meshes = [make_mesh(rng, family, radius) for family, radius in zip(families, radii, strict=True)]
+    meshes = _meshes(rng, radii, settings)
     poses = simulate(rng, meshes, radii, settings)
     return [
         Body(
             mesh,
-            textures.object_texture(rng, settings.texture_size, photos),
+            _texture(rng, mesh, photos, settings),
             poses[:, index],
             gloss=(rng.choice([0.0, 0.15, 0.5]), rng.uniform(8, 80)),
             deformation=_maybe_deforming(rng, radii[index], settings.deforming_share),
         )
         for index, mesh in enumerate(meshes)
     ]
+
+
+def _meshes(rng: np.random.Generator, radii: np.ndarray, settings: SceneSettings) -> list[Mesh]:
+    if settings.mesh_folder is not None:
+        return draw_meshes(rng, radii, settings.mesh_folder)
+    families = rng.choice(list(FAMILIES), len(radii))
+    return [make_mesh(rng, family, radius) for family, radius in zip(families, radii, strict=True)]
+
+
+def _texture(
+    rng: np.random.Generator, mesh: Mesh, photos: textures.Photographs, settings: SceneSettings
+) -> np.ndarray:
+    if mesh.picture is not None:
+        return textures.own_texture(mesh.picture, settings.texture_size)
+    return textures.object_texture(rng, settings.texture_size, photos)
+
+
+def _photographs(settings: SceneSettings) -> textures.Photographs:
+    if settings.texture_folder is not None:
+        return ImageFolder(settings.texture_folder)
+    return photographs(settings.textures)
 
 
 def _maybe_deforming(rng: np.random.Generator, radius: float, share: float) -> Deformation | None:

@@ -9,6 +9,7 @@ from cotracker_pipeline.data.engine.presets import SceneSettings
 from cotracker_pipeline.data.engine.raycast import Surfaces, bodies_of_triangles
 from cotracker_pipeline.data.engine.scene import FIRST_OBJECT, Scene, sample_scene
 from cotracker_pipeline.data.engine.shading import Shader
+from cotracker_pipeline.data.engine.shutter import moments
 from cotracker_pipeline.data.engine.tracks import (
     MaterialPoints,
     choose_points,
@@ -30,12 +31,11 @@ def render_sequence(seed: int, settings: SceneSettings, points: int) -> Sequence
     scene = sample_scene(scene_stream, settings)
     shader, chosen = _prepare(point_stream, scene, points)
     video = np.empty((settings.frames, settings.height, settings.width, 3), np.uint8)
-    observations = []
+    observations, open_shutter = [], moments(scene)
     for frame, picture in enumerate(video):
-        surfaces = Surfaces(scene, frame)
-        look = partial(shader.lit, surfaces)
-        picture[:] = draw_picture(look, settings.height, settings.width, settings.antialiasing)
-        observations.append(observe(scene, surfaces, chosen))
+        surfaces = [Surfaces(moment, frame) for moment in open_shutter]
+        picture[:] = _exposed(shader, surfaces, settings)
+        observations.append(observe(scene, surfaces[len(surfaces) // 2], chosen))
     return Sequence(
         name=f"scene-{seed}",
         video=video,
@@ -49,6 +49,13 @@ def render_sequence(seed: int, settings: SceneSettings, points: int) -> Sequence
             "cam2world": scene.camera.to_world,
         },
     )
+
+
+def _exposed(shader: Shader, exposures: list[Surfaces], settings: SceneSettings) -> np.ndarray:
+    """The mean of what the camera sees while the shutter is open: (H, W, 3) uint8."""
+    size = settings.height, settings.width, settings.antialiasing
+    pictures = [draw_picture(partial(shader.lit, surfaces), *size) for surfaces in exposures]
+    return np.rint(np.mean(pictures, axis=0, dtype=np.float32)).astype(np.uint8)
 
 
 def _prepare(rng: np.random.Generator, scene: Scene, points: int) -> tuple[Shader, MaterialPoints]:

@@ -51,7 +51,7 @@ class Shader:
         return self._look(surfaces, xy)[2]
 
     def _look(self, surfaces: Surfaces, xy: np.ndarray) -> tuple[np.ndarray, Hits, Samples]:
-        camera, frame = self._scene.camera, surfaces.frame
+        camera, frame = surfaces.camera, surfaces.frame
         directions = camera.rays(frame, xy)
         hits = surfaces.first_hits(camera.position(frame), directions)
         colour = self._texture(hits, camera.intrinsics[frame, 0, 0])
@@ -89,7 +89,7 @@ class Shader:
     ) -> None:
         """Take the sun from those points that it does not reach (changes ``sunshine``)."""
         sunny = np.flatnonzero(hits.hit & (sunshine > 0) & (glow == 0))
-        origin = self._scene.camera.position(surfaces.frame).astype(np.float32)[:, None]
+        origin = surfaces.camera.position(surfaces.frame).astype(np.float32)[:, None]
         points = origin + rays[:, sunny] * hits.distance[sunny]
         blocked = surfaces.in_shadow(points, hits.facing[:, sunny], self._scene.light.sun_direction)
         sunshine[sunny[blocked]] = 0

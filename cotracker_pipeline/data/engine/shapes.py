@@ -19,6 +19,7 @@ class Mesh:
     vertices: (V, 3) float64, metres; faces: (F, 3) int64.
     uv: (F, 3, 2) float64, texture repeats; normals: (F, 3, 3) float64, unit length.
     smooth: whether ``normals`` are interpolated over the surface.
+    picture: (height, width, 3) uint8, the image that ``uv`` refers to; ``None``: any texture does.
     """
 
     family: str
@@ -27,6 +28,7 @@ class Mesh:
     uv: np.ndarray
     normals: np.ndarray
     smooth: bool
+    picture: np.ndarray | None = None
 
 
 Shape = tuple[trimesh.Trimesh, bool]
@@ -35,14 +37,31 @@ Shape = tuple[trimesh.Trimesh, bool]
 def make_mesh(rng: np.random.Generator, family: str, radius: float) -> Mesh:
     """A random mesh of ``family`` (a key of ``FAMILIES``), centred, reaching ``radius`` metres from there."""
     shape, smooth = FAMILIES[family](rng)
+    return fitted(rng, family, shape, smooth, radius)
+
+
+def fitted(
+    rng: np.random.Generator,
+    family: str,
+    shape: trimesh.Trimesh,
+    smooth: bool,
+    radius: float,
+    uv: np.ndarray | None = None,
+    picture: np.ndarray | None = None,
+) -> Mesh:
+    """Centre a shape and let it reach ``radius`` metres.
+
+    uv: its own texture coordinates (F, 3, 2), which belong to ``picture``; without them it gets some.
+    """
     vertices = shape.vertices - shape.bounds.mean(axis=0)
     vertices *= radius / np.linalg.norm(vertices, axis=1).max()
     shape = trimesh.Trimesh(vertices, shape.faces, process=False)
     faces = np.asarray(shape.faces, np.int64)
     face_normals = np.asarray(shape.face_normals)
     normals = shape.vertex_normals[faces] if smooth else np.repeat(face_normals[:, None], 3, axis=1)
-    uv = _box_projection(vertices[faces], face_normals) * rng.uniform(0.5, 1.1) / radius + rng.random(2)
-    return Mesh(family, np.asarray(vertices), faces, uv, np.asarray(normals), smooth)
+    if uv is None:
+        uv = _box_projection(vertices[faces], face_normals) * rng.uniform(0.5, 1.1) / radius + rng.random(2)
+    return Mesh(family, np.asarray(vertices), faces, uv, np.asarray(normals), smooth, picture)
 
 
 def _box_projection(corners: np.ndarray, face_normals: np.ndarray) -> np.ndarray:
@@ -112,7 +131,7 @@ def _knot(rng: np.random.Generator) -> Shape:
     angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)[:, None]
     ring = np.cos(angle) * side[:, None] + np.sin(angle) * up[:, None]
     vertices = (centre[:, None] + rng.uniform(0.07, 0.13) * ring).reshape(-1, 3)
-    return _outward(vertices, grid_faces(rings, sides, True, True)), True
+    return outward(vertices, grid_faces(rings, sides, True, True))[0], True
 
 
 def _superquadric(rng: np.random.Generator) -> Shape:
@@ -160,18 +179,20 @@ def _lathe(rng: np.random.Generator) -> Shape:
     z[[0, -1]] = z[[1, -2]]
     angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)[:, None]
     vertices = np.stack(np.broadcast_arrays(radius * np.cos(angle), radius * np.sin(angle), z), -1)
-    return _outward(vertices.reshape(-1, 3), grid_faces(sides, steps, True, False)), True
+    return outward(vertices.reshape(-1, 3), grid_faces(sides, steps, True, False))[0], True
 
 
 def _polyhedron(rng: np.random.Generator) -> Shape:
     return trimesh.convex.convex_hull(rng.normal(0, 0.45, (int(rng.integers(8, 24)), 3))), False
 
 
-def _outward(vertices: np.ndarray, faces: np.ndarray) -> trimesh.Trimesh:
+def outward(vertices: np.ndarray, faces: np.ndarray) -> tuple[trimesh.Trimesh, bool]:
+    """A mesh whose faces look outwards, and whether they had to be turned over for that."""
     mesh = trimesh.Trimesh(vertices, faces, process=False)
-    if mesh.volume < 0:
+    turned = bool(mesh.volume < 0)
+    if turned:
         mesh.invert()
-    return mesh
+    return mesh, turned
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -31,6 +31,11 @@ def backdrop_texture(rng: np.random.Generator, size: int, photos: Photographs) -
     return _with_contrast(_draw_backdrop, rng, size, photos)
 
 
+def own_texture(picture: np.ndarray, size: int) -> np.ndarray:
+    """The image that an object brings, as it is -> (size, size, 3) uint8."""
+    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+
+
 def _with_contrast(draw: Draw, rng: np.random.Generator, size: int, photos: Photographs) -> np.ndarray:
     for _ in range(MAX_DRAWS):
         image = _tileable(draw(rng, size, photos))
@@ -55,7 +60,8 @@ def _draw_floor(rng: np.random.Generator, size: int, photos: Photographs) -> np.
     if kind > 0.85:
         image = procedural_texture(rng, size)
     else:
-        surfaces = {name: photo for name, photo in photos.items() if name in SURFACES}
+        # of the user's own images nobody knows which show a surface
+        surfaces = {name: photos[name] for name in photos if name in SURFACES} or photos
         image = _recolour(_crop(_any_of(rng, surfaces if kind < 0.5 else photos), rng, size, 0.6, 1.2), rng)
     brightness = 0.65 + 0.7 * cv2.resize(fractal_noise(rng, 128, 1.8), (size, size))
     return np.clip(image * brightness[..., None], 0, 255).astype(np.uint8)
