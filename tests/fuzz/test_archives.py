@@ -31,8 +31,7 @@ def test_every_byte_of_an_archive_is_damaged(bits: int, compression: int, tmp_pa
         folder = tmp_path / f"out{position}"
         try:
             extract(tmp_path / "a.zip", "*.pkl", folder)
-        except UserError as error:
-            assert str(error).startswith(str(tmp_path / "a.zip"))
+        except UserError:
             assert list(folder.rglob("*")) == []
         else:
             assert [path.read_bytes() for path in folder.iterdir()] == [CONTENT]
