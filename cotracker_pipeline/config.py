@@ -204,16 +204,37 @@ class Rendered(Section):
         return self
 
 
+class Dataset(Section):
+    """A published data set, or one of the user's own, that is converted to the HDF5 layout."""
+
+    format: Literal[
+        "kubric",
+        "tapvid-davis",
+        "tapvid-rgb-stacking",
+        "tapvid-kinetics",
+        "robotap",
+        "point-odyssey",
+        "dynamic-replica",
+        "frames",
+    ]
+    input: Path = Field(description="the file or folder that its owner publishes")
+    shards: Size = Field(1, description="files, and so jobs, that the sequences are divided among")
+    codec: Literal["raw", "jpeg"] | None = Field(
+        None, description="how frames are stored; when absent raw for benchmarks, jpeg for training sets"
+    )
+
+
 class Split(Section):
-    """Where the clips of one split come from: either rendered here, or files in the HDF5 layout."""
+    """Where the clips of one split come from: rendered here, a data set that is converted, or HDF5 files."""
 
     render: Rendered | None = None
+    dataset: Name | None = Field(None, description="one of datasets")
     files: tuple[Path, ...] = Field((), description="HDF5 shards that exist already")
 
     @model_validator(mode="after")
     def _one_source(self) -> "Split":
-        if (self.render is None) == (not self.files):
-            raise ValueError("give either render or files")
+        if sum((self.render is not None, self.dataset is not None, bool(self.files))) != 1:
+            raise ValueError("give either render, dataset or files")
         return self
 
 
@@ -299,6 +320,11 @@ class Evaluation(Section):
         5, ge=0, description="side of the grid of support points on frame 0; 0 for none"
     )
     max_tracks: Size | None = Field(None, description="tracks evaluated per video; all when absent")
+    coords: Literal["raster", "published"] = Field(
+        "raster",
+        description="published: scale tracks by (W - 1) / W as CoTracker's evaluation does, half a pixel "
+        "off at the borders, to compare with published tables",
+    )
     baselines: tuple[Literal["static", "lucas-kanade", "dis-flow"], ...] = (
         "static",
         "lucas-kanade",
@@ -420,6 +446,7 @@ class Study(Section):
         Strategy, BeforeValidator(_named, json_schema_input_type=Strategy | NamedStrategy | StrategyName)
     ] = Strategy()
     memory: Memory = Memory()
+    datasets: dict[Name, Dataset] = Field({}, description="what splits may name as their dataset")
     data: Data
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
@@ -432,6 +459,10 @@ class Study(Section):
     def _names_exist(self) -> "Study":
         if "baseline" not in self.variants:
             raise ValueError("variants must contain 'baseline', which the others are compared with")
+        for split in ("train", "eval"):
+            dataset = getattr(self.data, split).dataset
+            if dataset is not None and dataset not in self.datasets:
+                raise ValueError(f"data.{split}.dataset: datasets has {_unknown(dataset, self.datasets)}")
         for ablation, members in self.ablations.items():
             for member in members:
                 if member not in self.variants:

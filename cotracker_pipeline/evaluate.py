@@ -17,7 +17,7 @@ def main() -> None:
     study.variant(arguments.variant)
     device = use_device(study.training.device, study.training.threads)
     trackers = load_trackers(arguments.checkpoint, study.evaluation, device)
-    write_evaluation(trackers, arguments.variant, arguments, study.evaluation.max_tracks)
+    write_evaluation(trackers, arguments.variant, arguments, study.evaluation)
 
 
 def _parser() -> argparse.ArgumentParser:

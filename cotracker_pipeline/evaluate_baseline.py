@@ -16,7 +16,7 @@ def main() -> None:
     trackers: dict[str, PointTracker] = dict.fromkeys(
         study.evaluation.query_modes, BASELINES[arguments.baseline]
     )
-    write_evaluation(trackers, arguments.baseline, arguments, study.evaluation.max_tracks)
+    write_evaluation(trackers, arguments.baseline, arguments, study.evaluation)
 
 
 def _parser() -> argparse.ArgumentParser:

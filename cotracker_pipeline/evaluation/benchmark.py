@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cotracker_pipeline.data.coordinates import RASTER
 from cotracker_pipeline.data.store import ShardReader
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.evaluation.metrics import METRIC_NAMES, QUERY_MODES, evaluated_frames, tapvid_metrics
 from cotracker_pipeline.evaluation.queries import QuerySample, sample_queries_first, sample_queries_strided
 from cotracker_pipeline.evaluation.tracker import PointTracker
 
-METRIC_SIZE = 256
+METRIC_SIZE = RASTER.side
 """Side in pixels of the square raster in which TAP-Vid measures distances."""
 
 COUNT_NAMES = ("queries", "evaluated_points", "visible_points")
@@ -78,6 +79,7 @@ def evaluate_shards(
     shard_paths: Iterable[str | os.PathLike[str]],
     progress: Progress | None = None,
     max_tracks: int | None = None,
+    metric_size: int = METRIC_SIZE,
 ) -> pd.DataFrame:
     """Evaluate every video of the shards, holding one at a time in memory.
 
@@ -87,6 +89,7 @@ def evaluate_shards(
         progress: told after each video.
         max_tracks: use at most so many tracks of a video, the first ones (``None``: all); "strided" queries a
             track every fifth frame, so its memory grows with tracks times frames squared.
+        metric_size: as in ``evaluate_sequence``.
 
     Returns:
         One row a video and query mode, in the order of shards, sequences and ``trackers``: ``video``,
@@ -105,7 +108,7 @@ def evaluate_shards(
     _check_names(readers)
     total = sum(len(reader.names) for reader in readers)
     rows: list[dict[str, Any]] = []
-    for done, of_video in enumerate(_rows_by_video(trackers, readers, max_tracks), start=1):
+    for done, of_video in enumerate(_rows_by_video(trackers, readers, max_tracks, metric_size), start=1):
         rows += of_video
         if progress is not None:
             progress(done, total)
@@ -137,7 +140,7 @@ def _queries(
 
 
 def _rows_by_video(
-    trackers: Mapping[str, PointTracker], readers: list[ShardReader], max_tracks: int | None
+    trackers: Mapping[str, PointTracker], readers: list[ShardReader], max_tracks: int | None, metric_size: int
 ) -> Iterator[list[dict[str, Any]]]:
     for reader in readers:
         with reader:
@@ -148,7 +151,7 @@ def _rows_by_video(
                 yield [
                     facts
                     | {"query_mode": mode}
-                    | evaluate_sequence(tracker, video, tracks, visible, valid, mode)
+                    | evaluate_sequence(tracker, video, tracks, visible, valid, mode, metric_size)
                     for mode, tracker in trackers.items()
                 ]
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from cotracker_pipeline.config import Evaluation
+from cotracker_pipeline.data.coordinates import CONVENTIONS
 from cotracker_pipeline.evaluation.benchmark import evaluate_shards
 from cotracker_pipeline.evaluation.tracker import PointTracker
 from cotracker_pipeline.files import atomic_path
@@ -23,7 +25,7 @@ def evaluation_parser(step: str, description: str | None) -> argparse.ArgumentPa
 
 
 def write_evaluation(
-    trackers: Mapping[str, PointTracker], name: str, arguments: argparse.Namespace, max_tracks: int | None
+    trackers: Mapping[str, PointTracker], name: str, arguments: argparse.Namespace, evaluation: Evaluation
 ) -> None:
     """Evaluate ``trackers``, one a query mode, and write a row a video and mode; progress goes to stderr."""
     with tqdm(desc=name, unit="video") as bar:
@@ -32,6 +34,8 @@ def write_evaluation(
             bar.total = total
             bar.update(done - bar.n)
 
-        rows = evaluate_shards(trackers, arguments.data, show, max_tracks)
+        rows = evaluate_shards(
+            trackers, arguments.data, show, evaluation.max_tracks, CONVENTIONS[evaluation.coords].side
+        )
     with atomic_path(arguments.output) as temporary:
         rows.to_csv(temporary, index=False)

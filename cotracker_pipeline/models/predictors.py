@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cotracker_pipeline.config import Evaluation, Strategy
-from cotracker_pipeline.data.coordinates import index_to_raster, raster_to_index
+from cotracker_pipeline.data.coordinates import CONVENTIONS, RASTER, Convention
 from cotracker_pipeline.models.checkpoints import load_model
 from cotracker_pipeline.models.cotracker2 import CoTracker2
 
@@ -129,10 +129,12 @@ class VideoTracker:
         encode: VideoEncoder,
         predictor: Predictor | BidirectionalPredictor,
         visibility_threshold: float,
+        convention: Convention[Tensor] = RASTER,
     ) -> None:
         self.encode = encode
         self.predictor = predictor
         self.visibility_threshold = visibility_threshold
+        self.convention = convention
 
     def __call__(self, video: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Track.
@@ -146,10 +148,11 @@ class VideoTracker:
         """
         encoded = self.encode(video)
         points = torch.from_numpy(np.asarray(queries, dtype=np.float32)).to(encoded.maps.device)
-        points = torch.cat([points[:, :1], raster_to_index(points[:, 1:])], dim=-1)
+        size = torch.tensor(encoded.size[::-1]).to(points)
+        points = torch.cat([points[:, :1], self.convention.to_index(points[:, 1:], size)], dim=-1)
         tracks, visibility = self.predictor(encoded, points[None])
         visible = visibility[0].T.gt(self.visibility_threshold)
-        raster = index_to_raster(tracks[0].transpose(0, 1))
+        raster = self.convention.to_raster(tracks[0].transpose(0, 1), size)
         return raster.float().cpu().numpy(), visible.cpu().numpy()
 
 
@@ -162,7 +165,7 @@ def load_trackers(
 
     Args:
         checkpoint: a ``model.safetensors``.
-        evaluation: query modes, iterations, support grid and visibility threshold.
+        evaluation: query modes, iterations, support grid, visibility threshold and convention of coordinates.
         device: where the model runs.
 
     Raises:
@@ -178,7 +181,9 @@ def load_trackers(
         "strided": BidirectionalPredictor(predictor),
     }
     return {
-        mode: VideoTracker(encode, chosen[mode], evaluation.visibility_threshold)
+        mode: VideoTracker(
+            encode, chosen[mode], evaluation.visibility_threshold, CONVENTIONS[evaluation.coords]
+        )
         for mode in evaluation.query_modes
     }
 

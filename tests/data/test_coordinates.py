@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from torch.nn.functional import grid_sample
 
-from cotracker_pipeline.data.coordinates import index_to_raster, raster_to_index
+from cotracker_pipeline.data.coordinates import (
+    index_to_raster,
+    published_to_raster,
+    raster_to_index,
+    raster_to_published,
+)
 
 # halves are exact in float32 up to this size
 coordinates = npst.arrays(
@@ -42,3 +47,23 @@ def test_index_is_what_grid_sample_reads() -> None:
     index = raster_to_index(torch.tensor([0.5, 1.0, 3.5]))
     grid = torch.stack([2 * index / 4 - 1, torch.zeros(3)], -1).reshape(1, 1, 3, 2)
     torch.testing.assert_close(grid_sample(image, grid, align_corners=True).flatten(), index)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(2, 2000), st.integers(2, 2000), st.floats(-1, 2), st.floats(-1, 2))
+def test_published_scaling_is_that_of_cotracker(width: int, height: int, x: float, y: float) -> None:
+    """A fraction of the image becomes that fraction of (W - 1, H - 1)."""
+    size, fraction = np.array([width, height], float), np.array([x, y])
+    published = raster_to_published(fraction * size, size)
+    np.testing.assert_allclose(published, fraction * (size - 1), atol=1e-9)
+    np.testing.assert_allclose(published_to_raster(published, size), fraction * size, atol=1e-9)
+
+
+def test_published_scaling_is_half_a_pixel_off_at_the_borders_and_right_in_the_middle() -> None:
+    raster, size = np.array([[0.0], [128.0], [256.0]]), np.array([256.0])
+    off = raster_to_published(raster, size) - raster_to_index(raster)
+    np.testing.assert_allclose(off[:, 0], [0.5, 0.0, -0.5])
+
+
+def test_a_published_axis_of_one_pixel_is_its_centre() -> None:
+    assert published_to_raster(np.zeros(1), np.ones(1)) == 0.5

@@ -88,3 +88,20 @@ def test_a_truncated_or_missing_checkpoint_is_refused(checkpoint):
         load_model(checkpoint, Strategy())
     with pytest.raises(UserError, match="there is no such checkpoint"):
         load_model(checkpoint.with_name("other"), Strategy())
+
+
+def test_published_coordinates_reach_the_model_as_cotracker_scales_them(checkpoint, monkeypatch):
+    """A fraction of the image becomes that fraction of (width - 1, height - 1) of the model's resolution."""
+    asked = []
+    plain = CoTracker2.track
+
+    def track(model, maps, queries, iterations):
+        asked.append(queries[0, 0].tolist())
+        return plain(model, maps, queries, iterations)
+
+    monkeypatch.setattr(CoTracker2, "track", track)
+    height, width = TINY.model_resolution
+    video = np.zeros((6, 24, 40, 3), np.uint8)
+    tracker = load_trackers(checkpoint, Evaluation(support_grid=0, coords="published"))["first"]
+    tracker(video, np.array([[2, 0.25 * 40, 0.75 * 24]]))
+    assert asked[0] == pytest.approx([2, 0.25 * (width - 1), 0.75 * (height - 1)])

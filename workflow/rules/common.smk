@@ -11,6 +11,7 @@ from snakemake.utils import validate
 
 from cotracker_pipeline import dependencies
 from cotracker_pipeline.config import parse_study
+from cotracker_pipeline.data.published import PUBLISHED, RECORD
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.files import write_text
 
@@ -94,13 +95,34 @@ def members(table):
 
 
 def shards(split):
-    """The HDF5 files of a split: given ones, or those that ``render`` makes."""
+    """The HDF5 files of a split: given ones, or those that ``render`` or ``convert`` makes."""
     source = getattr(STUDY.data, split)
-    if source.render is None:
+    if source.files:
         return [str(path) for path in source.files]
+    if source.dataset:
+        return [
+            f"{RESULTS}/converted/{source.dataset}/{shard}.h5"
+            for shard in range(STUDY.datasets[source.dataset].shards)
+        ]
     return [
         f"{RESULTS}/data/{split}/{shard}.h5" for shard in range(source.render.shards)
     ]
+
+
+def source_of(dataset):
+    """What a conversion waits for: the data set, or the record of a download that the study leaves to us."""
+    folder = dataset.input
+    awaited = (
+        str(folder) == f"downloads/{dataset.format}" and dataset.format in PUBLISHED
+    )
+    if awaited and PUBLISHED[dataset.format].is_ours(folder):
+        return str(folder / RECORD)
+    return str(folder)
+
+
+def codec_of(dataset):
+    """How the frames of a data set are stored, where the study says so."""
+    return ["--codec", dataset.codec] if dataset.codec else []
 
 
 def own_files(split):
@@ -204,6 +226,8 @@ write_study(STUDY_FILE, config)
 
 wildcard_constraints:
     split="train|eval",
+    # no name is a dash: a study without data sets converts none
+    dataset="|".join(map(re.escape, STUDY.datasets)) or "-",
     shard=r"\d+",
     seed=r"\d+",
     variant="|".join(map(re.escape, STUDY.variants)),

@@ -22,6 +22,52 @@ rule render:
         " --split {wildcards.split} --shard {wildcards.shard} --output {output.h5:q} > {log:q} 2>&1"
 
 
+rule convert:
+    input:
+        code=modules("convert"),
+        source=lambda wildcards: source_of(STUDY.datasets[wildcards.dataset]),
+    output:
+        h5=f"{RESULTS}/converted/{{dataset}}/{{shard}}.h5",
+    log:
+        f"{RESULTS}/logs/convert/{{dataset}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/convert/{{dataset}}/{{shard}}.tsv"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    params:
+        dataset=lambda wildcards: plain(STUDY.datasets[wildcards.dataset]),
+        codec=lambda wildcards: codec_of(STUDY.datasets[wildcards.dataset]),
+    message:
+        "Converting shard {wildcards.shard} of the data set {wildcards.dataset}"
+    shell:
+        "python -m cotracker_pipeline.convert --format {params.dataset[format]}"
+        " --input {params.dataset[input]:q} --shard {wildcards.shard} --shards {params.dataset[shards]}"
+        " {params.codec} --workers {threads} --output {output.h5:q} > {log:q} 2>&1"
+
+
+rule download:
+    input:
+        code=modules("download"),
+    output:
+        record="downloads/{source}/download.json",
+    log:
+        "downloads/{source}/download.log",
+    wildcard_constraints:
+        source="|".join(map(re.escape, PUBLISHED)),
+    # nodes of a cluster seldom reach the internet
+    localrule: True
+    params:
+        address=lambda wildcards: PUBLISHED[wildcards.source].url,
+        folder=lambda wildcards, output: os.path.dirname(output.record),
+    message:
+        "Downloading {params.address}"
+    shell:
+        "python -m cotracker_pipeline.download --dataset {wildcards.source}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
 # all videos and nothing else: snakemake --cores all data
 rule data:
     input:

@@ -19,6 +19,6 @@ The attributes of the file say what it is and where it came from.
 from cotracker_pipeline.data.store.reader import ShardReader
 from cotracker_pipeline.data.store.sequence import Sequence
 from cotracker_pipeline.data.store.validation import validate_shard
-from cotracker_pipeline.data.store.writer import write_shard
+from cotracker_pipeline.data.store.writer import merge_shards, write_shard
 
-__all__ = ["Sequence", "ShardReader", "validate_shard", "write_shard"]
+__all__ = ["Sequence", "ShardReader", "merge_shards", "validate_shard", "write_shard"]

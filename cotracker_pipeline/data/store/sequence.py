@@ -13,7 +13,7 @@ from cotracker_pipeline.errors import UserError
 class Sequence:
     """One video with its tracks.
 
-    name: unique within a shard, without ``/``.
+    name: unique within a shard; printable, without ``/``.
     video: (T, H, W, 3) uint8, RGB.
     tracks: (N, T, 2) float32, x and y in raster pixels of ``video`` (pixel centres at 0.5).
     visible: (N, T) bool.
@@ -34,8 +34,11 @@ class Sequence:
     extra: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.name or "/" in self.name:
-            raise UserError(f"sequence {self.name!r}: the name must not be empty nor contain '/'; rename it")
+        nameable = self.name.isprintable() and 0 < len(self.name) < 200
+        if not nameable or "/" in self.name or self.name == ".":
+            raise UserError(
+                f"sequence {self.name[:200]!r}: the name must be short and printable, without '/'; rename it"
+            )
         frames = self.video.shape[0] if self.video.ndim else 0
         points = self.tracks.shape[0] if self.tracks.ndim else 0
         self._require("video", self.video, (frames, None, None, 3), np.uint8)

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import h5py
@@ -11,7 +12,7 @@ import simplejpeg
 
 from cotracker_pipeline import __version__
 from cotracker_pipeline.data.coordinates import PIXEL_CENTRE
-from cotracker_pipeline.data.store.layout import COORDINATES, FORMAT, VERSION
+from cotracker_pipeline.data.store.layout import COORDINATES, FORMAT, VERSION, open_shard
 from cotracker_pipeline.data.store.sequence import Sequence
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.files import atomic_path
@@ -35,6 +36,30 @@ def write_shard(
     The same input makes the same bytes.  An interrupted write leaves no file.
     Raises ``UserError`` when provenance is incomplete, a name occurs twice, or the folder cannot be written.
     """
+    with _new_shard(path, provenance) as group:
+        for sequence in sequences:
+            _check_new(path, group, sequence.name)
+            _write_sequence(group.create_group(sequence.name), sequence, codec)
+
+
+def merge_shards(
+    path: str | os.PathLike[str], shards: Iterable[str | os.PathLike[str]], provenance: Mapping[str, Any]
+) -> None:
+    """Copy the sequences of finished ``shards`` into one, as they are; ``provenance`` replaces theirs.
+
+    Raises ``UserError`` as ``write_shard``, and when a shard cannot be read.
+    """
+    with _new_shard(path, provenance) as group:
+        for shard in shards:
+            with open_shard(shard) as file:
+                for name in file["seq"]:
+                    _check_new(path, group, name)
+                    file.copy(f"seq/{name}", group)
+
+
+@contextmanager
+def _new_shard(path: str | os.PathLike[str], provenance: Mapping[str, Any]) -> Iterator[h5py.Group]:
+    """The group of sequences of a shard that takes its name when the block succeeds."""
     missing = [key for key in ("source", "licence") if key not in provenance]
     if missing:
         raise UserError(f"{path}: provenance lacks {', '.join(missing)}; state where the data came from")
@@ -43,11 +68,12 @@ def write_shard(
         file.attrs["package_version"] = __version__
         for key, value in provenance.items():
             file.attrs[key] = json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
-        group = file.create_group("seq")
-        for sequence in sequences:
-            if sequence.name in group:
-                raise UserError(f"{path}: the sequence name {sequence.name!r} occurs twice; rename one")
-            _write_sequence(group.create_group(sequence.name), sequence, codec)
+        yield file.create_group("seq")
+
+
+def _check_new(path: str | os.PathLike[str], group: h5py.Group, name: str) -> None:
+    if name in group:
+        raise UserError(f"{path}: the sequence name {name!r} occurs twice; rename one")
 
 
 def _write_sequence(group: h5py.Group, sequence: Sequence, codec: str) -> None:
