@@ -361,6 +361,7 @@ class Resources(Section):
     """By rule, what its jobs ask a cluster for."""
 
     render: JobResources = JobResources()
+    convert: JobResources = JobResources()
     warm_up: JobResources = JobResources()
     train: JobResources = JobResources()
     evaluate: JobResources = JobResources()

@@ -10,6 +10,7 @@ from cotracker_pipeline.command import run
 from cotracker_pipeline.config import Rendered, Study, load_study
 from cotracker_pipeline.data.engine import PRESETS, SceneSettings
 from cotracker_pipeline.data.rendering import render_shard
+from cotracker_pipeline.data.sharding import share
 from cotracker_pipeline.errors import UserError
 
 
@@ -53,7 +54,7 @@ def scene_settings(split: Rendered, name: str) -> SceneSettings:
 
 def shard_indices(split: Rendered, shard: int) -> range:
     """The sequences of one shard; all shards together hold each sequence once."""
-    return range(split.sequences * shard // split.shards, split.sequences * (shard + 1) // split.shards)
+    return range(split.sequences)[share(split.sequences, shard, split.shards)]
 
 
 def _text(folder: Path | None) -> str | None:

@@ -13,6 +13,9 @@ SMALL = ModelSize(
     depth=1,
 )
 
+#: The same as keys of a study file.
+SMALL_KEYS = SMALL.model_dump(mode="json", exclude_unset=True)
+
 #: For clips of about 32x48, with windows of four frames.
 TINY = ModelSize(
     window_len=4,

@@ -1,21 +1,20 @@
 """Converting a share of a data set to one shard, so that an interruption loses what was being read only."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from tqdm import tqdm
 
 from cotracker_pipeline.data.checksums import Checksums, digest_of_lines
 from cotracker_pipeline.data.formats import FORMATS, Entry, Format
 from cotracker_pipeline.data.parts import Parts
+from cotracker_pipeline.data.sharding import share
 from cotracker_pipeline.data.store import ShardReader, merge_shards, write_shard
 from cotracker_pipeline.errors import UserError
-
-Item = TypeVar("Item")
 
 
 def convert_shard(
@@ -105,15 +104,11 @@ def _share(
     """The sequences of one share; a unit is listed when its turn comes, as it may fill the memory."""
     units = converted.units(source)
     divided = len(units) < shards
-    for unit in units if divided else _slice(units, shard, shards):
+    for unit in units if divided else units[share(len(units), shard, shards)]:
         entries = parts.listed(unit) or parts.remember(unit, converted.entries(unit))
-        mine = _slice(entries, shard, shards) if divided else entries
+        mine = entries[share(len(entries), shard, shards)] if divided else entries
         bar.total += len(mine)
         yield from mine
-
-
-def _slice(items: Sequence[Item], shard: int, shards: int) -> Sequence[Item]:
-    return items[len(items) * shard // shards : len(items) * (shard + 1) // shards]
 
 
 def _in_threads(

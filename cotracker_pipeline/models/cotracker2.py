@@ -30,7 +30,7 @@ from cotracker_pipeline.models.encoder import Encoder, encode_video, normalised
 from cotracker_pipeline.models.first_estimate import best_match
 from cotracker_pipeline.models.local_correlation import LocalCorrelation
 from cotracker_pipeline.models.precision import autocast, computed_dtype
-from cotracker_pipeline.models.recomputation import recompute
+from cotracker_pipeline.models.recomputation import recompute, recompute_if
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
 from cotracker_pipeline.models.transformer import UpdateTransformer
 
@@ -267,19 +267,16 @@ class CoTracker2(nn.Module):
 
     def _encode_in_chunks(self, frames: Tensor) -> Tensor:
         """As ``_encode_images``, of (n, 3, H, W) in 0..255, some at a time: exact, as frames do not mix."""
+        recomputed = "encoder" in self.strategy.checkpoint
         chunks = frames.split(self.strategy.encoder_chunk)
-        if "encoder" in self.strategy.checkpoint:
-            return torch.cat([recompute(self._encode_frames, chunk) for chunk in chunks])
-        return torch.cat([self._encode_frames(chunk) for chunk in chunks])
+        return torch.cat([recompute_if(recomputed, self._encode_frames, chunk) for chunk in chunks])
 
     def _encode_frames(self, frames: Tensor) -> Tensor:
         return self._encode(normalised(frames))
 
     def _encode_images(self, images: Tensor) -> Tensor:
         """(n, 3, H, W) in -1..1 to (n, C, H/stride, W/stride)."""
-        if "encoder" in self.strategy.checkpoint:
-            return recompute(self._encode, images)
-        return self._encode(images)
+        return recompute_if("encoder" in self.strategy.checkpoint, self._encode, images)
 
     def _encode(self, images: Tensor) -> Tensor:
         # entered again here because a recomputation runs outside of the forward pass
@@ -287,6 +284,7 @@ class CoTracker2(nn.Module):
             return self.correlation.layout(self.fnet(images))
 
     def _update(self, tokens: Tensor, mask: Mask) -> Tensor:
+        """A method of this model, by which predictions of memory know a part that is repeated."""
         return self.updateformer(tokens, mask)
 
     def _window_state(
@@ -401,10 +399,7 @@ class CoTracker2(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """One refinement: new coords (B, S, N, 2) in feature pixels, new features (B, S, N, C)."""
         tokens = self._tokens(pyramid, coords, features, track_mask, visibility) + embedding
-        if "transformer" in self.strategy.checkpoint:
-            delta = recompute(self._update, tokens, mask)
-        else:
-            delta = self._update(tokens, mask)
+        delta = recompute_if("transformer" in self.strategy.checkpoint, self._update, tokens, mask)
         delta = rearrange(delta, "b n s d -> b s n d")
         return coords + delta[..., :2], features + self._feature_update(delta[..., 2:])
 

@@ -29,6 +29,11 @@ def recompute(part: Callable[..., Tensor], *inputs: Any) -> Tensor:
     return caller(part, *inputs)
 
 
+def recompute_if(recomputed: bool, part: Callable[..., Tensor], *inputs: Any) -> Tensor:
+    """Call ``part(*inputs)``, by ``recompute`` where it is ``recomputed``."""
+    return recompute(part, *inputs) if recomputed else part(*inputs)
+
+
 def checkpointed(part: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """What ``recompute`` does while gradients are recorded."""
     mode = CudaAutocast.outermost()

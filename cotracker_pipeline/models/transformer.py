@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
 from cotracker_pipeline.models.attention import ATTENTIONS, Attention, Mask
-from cotracker_pipeline.models.recomputation import recompute
+from cotracker_pipeline.models.recomputation import recompute, recompute_if
 
 
 class Mlp(nn.Module):
@@ -185,7 +185,7 @@ class UpdateTransformer(nn.Module):
         return x
 
     def _stage(self, stage: Callable[..., Tensor], *inputs: Any) -> Tensor:
-        return recompute(stage, *inputs) if "stage" in self.checkpoint else stage(*inputs)
+        return recompute_if("stage" in self.checkpoint, stage, *inputs)
 
     def _time_stage(self, layer: int, x: Tensor) -> Tensor:
         """(B·(N + K), S, D) to the same."""

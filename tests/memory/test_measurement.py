@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from small_models import SMALL
 
 from cotracker_pipeline import measure_memory
 from cotracker_pipeline.command import run
@@ -52,17 +53,8 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GP
 @pytest.fixture(scope="module")
 def case() -> Case:
     """A step of 60 MB."""
-    model = ModelSize(
-        model_resolution=(64, 96),
-        num_virtual_tracks=8,
-        feature_dim=32,
-        encoder_widths=(16, 16, 24, 32, 32),
-        hidden_size=48,
-        num_heads=4,
-        depth=1,
-    )
     recipe = Recipe(tracks=150, iterations=2, steps=10)
-    return Case(recipe, Strategy(), Clip(frames=8, height=64, width=96), model)
+    return Case(recipe, Strategy(), Clip(frames=8, height=64, width=96), SMALL)
 
 
 @pytest.fixture(scope="module")

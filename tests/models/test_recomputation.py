@@ -1,19 +1,12 @@
 """What each grain of recomputation keeps and computes again, on a step at a small size."""
 
 import pytest
+from small_models import SMALL
 
-from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.config import Clip, Recipe, Strategy
 from cotracker_pipeline.memory import Prediction, predict_peak_memory
 
-MODEL = ModelSize(
-    model_resolution=(64, 96),
-    num_virtual_tracks=8,
-    feature_dim=32,
-    encoder_widths=(8, 8, 8, 16, 16),
-    hidden_size=48,
-    num_heads=4,
-    depth=2,
-)
+MODEL = SMALL.model_copy(update={"encoder_widths": (8, 8, 8, 16, 16), "depth": 2})
 
 
 def predict(*checkpoint: str, **others: object) -> Prediction:

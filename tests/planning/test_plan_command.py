@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from small_models import SMALL_KEYS
 
 from cotracker_pipeline import plan
 from cotracker_pipeline.command import run
@@ -20,15 +21,7 @@ STUDY = {
     "study": "small",
     "recipe": {"tracks": 20, "iterations": 1, "steps": 10},
     "memory": {
-        "model": {
-            "model_resolution": [64, 96],
-            "num_virtual_tracks": 8,
-            "feature_dim": 32,
-            "encoder_widths": [16, 16, 24, 32, 32],
-            "hidden_size": 48,
-            "num_heads": 4,
-            "depth": 1,
-        },
+        "model": SMALL_KEYS,
         "clip": {"frames": 8, "height": 64, "width": 96},
         "card": {"context_bytes": 600_000_000, "cublas_bytes": 0},
     },

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from test_training_continues import RECIPE, SIZE, batch, run, weights
+from test_training_continues import RECIPE, SIZE, batch, run, saving, weights
 
 from cotracker_pipeline.config import Strategy
 from cotracker_pipeline.errors import UserError
@@ -14,7 +14,7 @@ from cotracker_pipeline.rungs import RUNGS
 from cotracker_pipeline.training import loop
 from cotracker_pipeline.training.loop import Training
 from cotracker_pipeline.training.optimisation import claim_step
-from cotracker_pipeline.training.state import load_state, save_state
+from cotracker_pipeline.training.state import load_state
 
 LADDER = [Strategy.model_validate(keys) for keys in RUNGS.values()]
 
@@ -118,11 +118,7 @@ def test_what_the_optimiser_cannot_have_is_noticed_before_it_begins(monkeypatch)
 def test_a_continued_training_stays_on_its_rung(tmp_path):
     first = training()
     with smaller_than(rung=0):
-        run(
-            first,
-            (batch(i) for i in range(2)),
-            save=lambda state: save_state(tmp_path, {**state, "fingerprint": "a"}),
-        )
+        run(first, (batch(i) for i in range(2)), saving(tmp_path))
     second = training()
     second.restore(load_state(tmp_path, "a"))
     assert second.strategy == first.strategy

@@ -44,15 +44,16 @@ def run(one: Training, batches, save=ignore) -> None:
     one.run(batches, log_every=1, save_every=1, save=save, progress=ignore)
 
 
+def saving(folder):
+    """What keeps the states of a training there."""
+    return lambda state: save_state(folder, {**state, "fingerprint": "a"})
+
+
 def test_a_continued_training_ends_with_the_same_weights(tmp_path):
     whole = training()
     run(whole, (batch(i) for i in range(4)))
     first = training()
-    run(
-        first,
-        (batch(i) for i in range(2)),
-        save=lambda state: save_state(tmp_path, {**state, "fingerprint": "a"}),
-    )
+    run(first, (batch(i) for i in range(2)), saving(tmp_path))
     second = training()
     second.restore(load_state(tmp_path, "a"))
     assert second.step == 2

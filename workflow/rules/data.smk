@@ -34,8 +34,7 @@ rule convert:
         f"{RESULTS}/benchmarks/convert/{{dataset}}/{{shard}}.tsv"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=720,
+        **job_resources("convert", mem_mb=8000, runtime=720),
     params:
         dataset=lambda wildcards: plain(STUDY.datasets[wildcards.dataset]),
         codec=lambda wildcards: codec_of(STUDY.datasets[wildcards.dataset]),

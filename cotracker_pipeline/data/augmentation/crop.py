@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from cotracker_pipeline.data.augmentation.drift import carried_on
 from cotracker_pipeline.data.augmentation.labels import Labels
-
-# the published constant: how much of the last frame's movement is kept
-INERTIA = 0.8
 
 Origin = Callable[[np.random.Generator, Labels, np.ndarray], np.ndarray]
 
@@ -39,5 +37,5 @@ def draw_movement(rng: np.random.Generator, frames: int, drift: int) -> np.ndarr
             steps[frame] = rng.integers(-drift, drift, 2)
         else:
             pushed = rng.integers(-drift, drift + 1, 2)
-            steps[frame] = INERTIA * steps[frame - 1] + (1 - INERTIA) * pushed
+            steps[frame] = carried_on(steps[frame - 1], pushed)
     return steps.cumsum(axis=0)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-# the published constants: how much of the last frame's change is kept, and the limits of the scale
-INERTIA = 0.8
+from cotracker_pipeline.data.augmentation.drift import carried_on
+
+# the published limits of the scale
 SMALLEST, LARGEST = 0.2, 2.0
 # pixels by which a scaled frame exceeds the clip at least, so that the view can drift
 MARGIN = 10
@@ -31,7 +32,7 @@ def draw_scales(
     for frame in range(frames):
         if frame:
             pushed = rng.uniform(-drift, drift, 2)
-            change = pushed if frame == 1 else INERTIA * change + (1 - INERTIA) * pushed
+            change = pushed if frame == 1 else carried_on(change, pushed)
         scale = scale + change
         # the two axes are pulled together, or pictures would be squeezed more and more
         scale = np.clip((scale + scale.mean()) / 2, SMALLEST, LARGEST)

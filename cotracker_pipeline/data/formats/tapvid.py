@@ -26,7 +26,7 @@ from cotracker_pipeline.data.formats.images import stack_frames
 from cotracker_pipeline.data.formats.labels import array_of, labels_of
 from cotracker_pipeline.data.formats.unpickling import load_pickle
 from cotracker_pipeline.data.store import Sequence
-from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.errors import UserError, may_be_told
 
 ToRaster = Callable[[np.ndarray], np.ndarray]
 
@@ -43,7 +43,9 @@ def _units(pattern: str, root: Path) -> list[Path]:
 
 def _dictionary(to_raster: ToRaster, known: Literal["visible", "always"], path: Path) -> list[Entry]:
     videos = load_pickle(path)
-    if not isinstance(videos, dict) or not all(isinstance(name, str) and _is_name(name) for name in videos):
+    if not isinstance(videos, dict) or not all(
+        isinstance(name, str) and may_be_told(name) for name in videos
+    ):
         raise UserError(
             f"{path}: is a {type(videos).__name__}, not a dictionary of videos by name; get it again"
         )
@@ -51,11 +53,6 @@ def _dictionary(to_raster: ToRaster, known: Literal["visible", "always"], path: 
         Entry(name, (path,), partial(_read, name, video, f"{path}: {name}", to_raster, known))
         for name, video in sorted(videos.items())
     ]
-
-
-def _is_name(text: str) -> bool:
-    """Whether it may stand in a message: of one line and not endless."""
-    return text.isprintable() and len(text) < 200
 
 
 def _list(to_raster: ToRaster, known: Literal["visible", "always"], path: Path) -> list[Entry]:

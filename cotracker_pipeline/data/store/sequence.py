@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.errors import UserError, may_be_told
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ class Sequence:
     extra: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        nameable = self.name.isprintable() and 0 < len(self.name) < 200
-        if not nameable or "/" in self.name or self.name == ".":
+        if not may_be_told(self.name) or "/" in self.name or self.name in ("", "."):
             raise UserError(
                 f"sequence {self.name[:200]!r}: the name must be short and printable, without '/'; rename it"
             )

@@ -144,13 +144,18 @@ def test_an_interrupted_conversion_continues(
     assert (tmp_path / "all.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
-def test_a_source_that_changed_is_read_again(kubric: Path, tmp_path: Path, read_names: list[str]) -> None:
+def interrupted(kubric: Path, shard: Path) -> None:
+    """Convert, and fail at the last sequence, which is then mended."""
     broken = kubric / "s6/frames/002.png"
     content = broken.read_bytes()
     broken.write_bytes(b"")
     with pytest.raises(UserError, match=r"002\.png"):
-        convert_shard(tmp_path / "all.h5", "kubric", kubric)
+        convert_shard(shard, "kubric", kubric)
     broken.write_bytes(content)
+
+
+def test_a_source_that_changed_is_read_again(kubric: Path, tmp_path: Path, read_names: list[str]) -> None:
+    interrupted(kubric, tmp_path / "all.h5")
     os.utime(kubric / "s0/frames/000.png", (1, 1))
     read_names.clear()
     convert_shard(tmp_path / "all.h5", "kubric", kubric)
@@ -158,12 +163,7 @@ def test_a_source_that_changed_is_read_again(kubric: Path, tmp_path: Path, read_
 
 
 def test_a_damaged_part_is_made_again(kubric: Path, tmp_path: Path, read_names: list[str]) -> None:
-    broken = kubric / "s6/frames/002.png"
-    content = broken.read_bytes()
-    broken.write_bytes(b"")
-    with pytest.raises(UserError, match=r"002\.png"):
-        convert_shard(tmp_path / "all.h5", "kubric", kubric)
-    broken.write_bytes(content)
+    interrupted(kubric, tmp_path / "all.h5")
     part = sorted((tmp_path / ".all.h5.parts").glob("*.h5"))[0]
     part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
     read_names.clear()
