@@ -148,12 +148,14 @@ def batches(
         num_workers=workers,
         prefetch_factor=read_ahead if workers else None,
         worker_init_fn=_one_thread,
+        # a forked worker inherits the locks of this process' threads, OpenCV's among them, and may wait for ever
+        multiprocessing_context="forkserver" if workers else None,
     )
     for columns in loader:
         yield Sample(*columns)
 
 
 def _one_thread(worker: int) -> None:
-    """A worker is one core; and OpenCV's threads do not survive the fork that made it."""
+    """A worker is one core."""
     del worker
     cv2.setNumThreads(1)
