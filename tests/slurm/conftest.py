@@ -1,5 +1,6 @@
 """One cluster for all tests, and the study that ran on it undisturbed."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from miniature import Finished
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a SLURM with four nodes."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.skip("a machine holds one cluster: run pytest -m slurm by itself")
     if reason := slurm.missing():
         pytest.skip(reason)
     state = tmp_path_factory.mktemp("slurm") / "cluster"
