@@ -148,7 +148,7 @@ def batches(
         num_workers=workers,
         prefetch_factor=read_ahead if workers else None,
         worker_init_fn=_one_thread,
-        # a forked worker inherits the locks of this process' threads, OpenCV's among them, and may wait for ever
+        # a forked worker inherits locks of this process' threads, OpenCV's among them, and may wait for ever
         multiprocessing_context="forkserver" if workers else None,
     )
     for columns in loader:
