@@ -13,6 +13,7 @@ from cotracker_pipeline.config import Evaluation, Strategy
 from cotracker_pipeline.data.coordinates import CONVENTIONS, RASTER, Convention
 from cotracker_pipeline.models.checkpoints import load_model
 from cotracker_pipeline.models.cotracker2 import CoTracker2
+from cotracker_pipeline.rungs import TRACKING
 
 
 class EncodedVideo(NamedTuple):
@@ -171,7 +172,7 @@ def load_trackers(
     Raises:
         UserError: when the file is no such checkpoint.
     """
-    loaded = load_model(checkpoint, Strategy())
+    loaded = load_model(checkpoint, Strategy(**TRACKING))
     predictor = Predictor(
         loaded.model.to(device), loaded.size.model_resolution, evaluation.support_grid, evaluation.iterations
     )
