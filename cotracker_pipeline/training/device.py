@@ -28,8 +28,10 @@ def use_device(name: Literal["cpu", "cuda"], threads: int) -> torch.device:
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc use freed memory again. Left to itself it gives large tensors back to the system at once, and
-    every new one is filled page by page: a tenth of the time of small models.
+    """Have glibc use freed memory again.
+
+    Left to itself it gives large tensors back to the system at once, and every new one is filled page by
+    page: a tenth of the time of a small model.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
