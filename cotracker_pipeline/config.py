@@ -73,11 +73,19 @@ class Strategy(Section):
         description="AdamW of all parameters at once; one after the other, without copies of all; or so with "
         "its state on the host",
     )
+    compile: bool = Field(
+        False,
+        description="torch.compile of encoder and transformer; predictions are of the step without it",
+    )
     auto: bool = Field(
         False,
-        description="choose all of this but the precision: the fastest rung that fits the card, and one rung "
-        "leaner whenever memory runs out all the same",
+        description="choose all of this but precision and compile: the fastest rung that fits the card, and "
+        "one rung leaner whenever memory runs out all the same",
     )
+
+
+#: Keys of a strategy that no rung names.
+BESIDE_RUNGS = {"precision", "compile"}
 
 
 StrategyName = Literal[
@@ -378,14 +386,15 @@ class Resources(Section):
 
 
 class NamedStrategy(Section):
-    """A rung of the ladder, with a precision of its own; its name alone will do, too."""
+    """A rung of the ladder, and what no rung names; its name alone will do, too."""
 
     rung: StrategyName
     precision: Literal["fp32", "bf16"] | None = None
+    compile: bool | None = None
 
 
 def _named(value: Any) -> Any:
-    """The keys of a strategy that is given by the name of its rung: all but the precision, if it has none."""
+    """The keys of a strategy that is given by the name of its rung, and of ``BESIDE_RUNGS`` what it has."""
     if isinstance(value, str):
         value = {"rung": value}
     if not isinstance(value, Mapping) or "rung" not in value:
@@ -393,10 +402,12 @@ def _named(value: Any) -> Any:
     rung, others = value["rung"], {key: other for key, other in value.items() if key != "rung"}
     if rung != "auto" and rung not in RUNGS:
         raise ValueError(f"there is {_unknown(str(rung), {**RUNGS, 'auto': {}})}")
-    if unknown := others.keys() - {"precision"}:
-        raise ValueError(f"beside rung there may be a precision, but no '{min(unknown)}'; remove it")
+    if unknown := others.keys() - BESIDE_RUNGS:
+        raise ValueError(
+            f"beside rung there may be precision and compile, but no '{min(unknown)}'; remove it"
+        )
     chosen = {"auto": True} if rung == "auto" else RUNGS[rung]
-    return {**Strategy().model_dump(exclude={"precision"}), **chosen, **others}
+    return {**Strategy().model_dump(exclude=BESIDE_RUNGS), **chosen, **others}
 
 
 def _overrides_of(section: type[Section]) -> type[BaseModel]:
