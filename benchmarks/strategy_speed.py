@@ -7,6 +7,8 @@ Queries are drawn as the published training draws them, or for tracking in every
 
     python benchmarks/strategy_speed.py --output DIR/step.csv --strategies published fast balanced fast:bf16
     python benchmarks/strategy_speed.py --output DIR/track.csv --what tracking --strategies published tracking
+    python benchmarks/strategy_speed.py --output DIR/gpu.csv --device cuda --tracks 768 --height 384 \
+        --width 512 --strategies published published:tf32 published:bf16 balanced:bf16 balanced:bf16:compile
 """
 
 import argparse
@@ -17,7 +19,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 import torch
@@ -26,12 +28,15 @@ from torch import Tensor, nn
 
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.memory.assembly import assemble_step
 from cotracker_pipeline.memory.machine import describe_machine
-from cotracker_pipeline.memory.measured_step import fill_batch, take_step
+from cotracker_pipeline.memory.measured_step import fill_batch, synchronise, take_step
+from cotracker_pipeline.memory.measurement import free_memory
 from cotracker_pipeline.memory.step import Batch, track_inference, track_training_step
 from cotracker_pipeline.models.active_tracks import active_counts
 from cotracker_pipeline.models.build import build_model
+from cotracker_pipeline.models.compilation import compiled
 from cotracker_pipeline.models.cotracker2 import window_starts
 from cotracker_pipeline.rungs import RUNGS, TRACKING
 from cotracker_pipeline.training.device import use_device
@@ -39,10 +44,14 @@ from cotracker_pipeline.training.losses import tracking_loss
 from cotracker_pipeline.training.queries import sample_training_queries
 
 STRATEGIES = {**RUNGS, "tracking": TRACKING}
+BF16, TF32, COMPILE = ":bf16", ":tf32", "compile"
+SUFFIXES = {"bf16", "tf32", "compile"}
+#: Side of the matrices that the rate of products is measured with.
+PRODUCT_SIZE = {"cpu": 2048, "cuda": 8192}
 TRACKING_ITERATIONS = 6
 STRIDE = 5
-COLUMNS = ("round", "what", "strategy", "seconds", "cpu_seconds", "operations", "product_rate", "tracks",
-           "frames", "height", "width", "active_share", *MACHINE_COLUMNS)  # fmt: skip
+COLUMNS = ("round", "what", "strategy", "seconds", "operations", "product_rate", "peak_bytes",
+           "tracks", "frames", "height", "width", "active_share", *MACHINE_COLUMNS)  # fmt: skip
 
 
 class Work(NamedTuple):
@@ -75,16 +84,18 @@ class Work(NamedTuple):
 def main() -> None:
     """Command line."""
     arguments = _parser().parse_args()
-    use_device("cpu", arguments.threads)
+    use_device(arguments.device, arguments.threads)
+    device = arguments.device
     clip = Clip(frames=arguments.frames, height=arguments.height, width=arguments.width)
     prepare, work = KINDS[arguments.what](clip, arguments.tracks)
-    operations = {name: prepare(_strategy(name), work, "meta")() for name in arguments.strategies}
+    operations = {name: prepare(_eager(name), work, "meta")() for name in arguments.strategies}
     for number in range(arguments.rounds):
         for name in arguments.strategies:
-            row = _timed(prepare(_strategy(name), work, "cpu"), _precision(name), arguments.warm_ups)
+            allow_tf32(TF32 in name)
+            row = _timed(partial(prepare, _strategy(name), work), name, device, arguments.warm_ups)
             row |= {"round": number, "what": arguments.what, "strategy": name, "operations": operations[name]}
             row |= {"tracks": arguments.tracks, "active_share": round(work.active_share, 4)}
-            row |= clip.model_dump() | describe_machine("cpu")._asdict()
+            row |= clip.model_dump() | describe_machine(device)._asdict()
             row["command"] = shown([os.path.relpath(sys.argv[0]), *sys.argv[1:]])
             add_rows(arguments.output, COLUMNS, [row])
             print(f"round {number}: {name}: {row['seconds']:.2f} s", flush=True)
@@ -96,44 +107,58 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     operations relative to those of the first, and how much of the machine's rate of products they reach.
     """
     first = rows.strategy.iloc[0]
-    seconds = rows.pivot(index="round", columns="strategy", values="cpu_seconds")
-    operations = rows.groupby("strategy").operations.first()
-    reached = (rows.operations / rows.cpu_seconds / rows.product_rate).groupby(rows.strategy).median()
+    seconds = rows.pivot(index="round", columns="strategy", values="seconds")
+    by_strategy = rows.groupby("strategy")
+    operations = by_strategy.operations.first()
+    reached = (rows.operations / rows.seconds / rows.product_rate).groupby(rows.strategy).median()
     table = pd.DataFrame(
         {
-            "CPU s": seconds.median(),
+            "s": seconds.median(),
             "times as fast": (seconds[[first]].to_numpy() / seconds).median(),
             "operations": operations / operations[first],
             "of the rate of products": reached,
+            "peak GB": by_strategy.peak_bytes.median() / 1e9,
         }
     )
     return table.loc[rows.strategy.unique()]
 
 
-def _timed(run_once: Callable[[], object], precision: str, warm_ups: int) -> dict[str, float]:
-    """Seconds and CPU seconds of a run after ``warm_ups`` others, and the products per second before it."""
+def _timed(
+    prepare: Callable[[str], Callable[[], object]], name: str, device: str, warm_ups: int
+) -> dict[str, Any]:
+    """Seconds of a run after ``warm_ups`` others, products per second before it, and on a GPU the peak."""
+    free_memory()
+    run_once = prepare(device)
     for _ in range(warm_ups):
         run_once()
-    rate = product_rate(torch.bfloat16 if precision == "bf16" else torch.float32)
-    start, cpu_start = time.perf_counter(), time.process_time()
+    rate = product_rate(torch.bfloat16 if _precision(name) == "bf16" else torch.float32, device)
+    cuda = device == "cuda"
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    seconds = _seconds(run_once, device)
+    peak = torch.cuda.max_memory_allocated() if cuda else None
+    return {"seconds": round(seconds, 4), "product_rate": rate, "peak_bytes": peak}
+
+
+def _seconds(run_once: Callable[[], object], device: str) -> float:
+    synchronise(torch.device(device))
+    start = time.perf_counter()
     run_once()
-    seconds = time.perf_counter() - start
-    return {
-        "seconds": round(seconds, 3),
-        "cpu_seconds": round(time.process_time() - cpu_start, 3),
-        "product_rate": rate,
-    }
+    synchronise(torch.device(device))
+    return time.perf_counter() - start
 
 
-def product_rate(dtype: torch.dtype, size: int = 2048, repeats: int = 5) -> float:
-    """Operations per CPU second of the fastest of some products of square matrices."""
-    one, other = (torch.randn(size, size).to(dtype) for _ in range(2))
-    seconds = []
-    for _ in range(repeats + 1):
-        start = time.process_time()
-        one @ other
-        seconds.append(time.process_time() - start)
+def product_rate(dtype: torch.dtype, device: str, repeats: int = 5) -> float:
+    """Operations per second of the fastest of some products of square matrices."""
+    size = PRODUCT_SIZE[device]
+    one, other = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    seconds = [_seconds(partial(torch.mm, one, other), device) for _ in range(repeats + 1)]
     return round(2 * size**3 / min(seconds[1:]))
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Whether convolutions and products of fp32 may round to TF32."""
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
 def training(clip: Clip, tracks: int) -> tuple[Callable[..., Callable[[], object]], Work]:
@@ -168,13 +193,14 @@ def _training_step(strategy: Strategy, work: Work, device: str) -> Callable[[], 
         return lambda: track_training_step(step).flops
     step.batch.queries[..., 0] = work.queries[..., 0]
     fill_batch(step.batch)
+    compiled(step.model, strategy)
     return partial(take_step, step)
 
 
 def _tracking(strategy: Strategy, work: Work, device: str) -> Callable[[], object]:
     torch.manual_seed(0)
     with torch.device(device):
-        model = build_model(ModelSize(), work.recipe, strategy).eval()
+        model = compiled(build_model(ModelSize(), work.recipe, strategy).eval(), strategy)
     video = (
         torch.randint(0, 256, (1, work.clip.frames, 3, work.clip.height, work.clip.width)).float().to(device)
     )
@@ -197,12 +223,21 @@ def _places(clip: Clip, tracks: int) -> Tensor:
 
 
 def _strategy(name: str) -> Strategy:
-    """Of ``NAME`` or ``NAME:PRECISION``."""
-    return Strategy(**STRATEGIES[name.partition(":")[0]], precision=_precision(name))
+    """Of ``NAME``, with any of ``SUFFIXES``."""
+    rung, *suffixes = name.split(":")
+    if rung not in STRATEGIES or not SUFFIXES.issuperset(suffixes):
+        raise UserError(f"there is no strategy {name!r}; name one of {', '.join(STRATEGIES)}, with any of "
+                        f"{', '.join(sorted(SUFFIXES))} behind colons")  # fmt: skip
+    return Strategy(**STRATEGIES[rung], precision=_precision(name), compile=COMPILE in suffixes)
 
 
-def _precision(name: str) -> str:
-    return name.partition(":")[2] or "fp32"
+def _eager(name: str) -> Strategy:
+    """The strategy without compilation, as operations are counted."""
+    return _strategy(name).model_copy(update={"compile": False})
+
+
+def _precision(name: str) -> Literal["fp32", "bf16"]:
+    return "bf16" if BF16 in name else "fp32"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -211,11 +246,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--what", choices=list(KINDS), default="step")
     parser.add_argument(
-        "--strategies", nargs="+", required=True, metavar="NAME[:bf16]", help="the first is compared with"
+        "--strategies",
+        nargs="+",
+        required=True,
+        metavar="NAME[:bf16][:tf32][:compile]",
+        help="all others are compared with the first",
     )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="CSV", help="file that rows are added to"
     )
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--warm-ups", type=int, default=1, help="runs before each that is timed")
     parser.add_argument("--threads", type=int, default=1)
