@@ -9,6 +9,7 @@ from cotracker_pipeline.analysis.scales import true_size
 from cotracker_pipeline.analysis.tables import Section, Table, measurements
 from cotracker_pipeline.config import Study, Variant
 from cotracker_pipeline.units import GB
+from cotracker_pipeline.wording import strategy_in_words
 
 NOTE = (
     "GB = 1e9 bytes; a card sold as 24 GB has 24 GiB = 25.8 GB. Smallest card: the least memory with which "
@@ -78,7 +79,7 @@ def _row(variant: Variant, prediction: Prediction, baseline: Prediction | None) 
         "tracks": str(recipe.tracks),
         "radius": str(recipe.corr_radius),
         "precision": strategy.precision,
-        "checkpoint": " + ".join(strategy.checkpoint) or "none",
+        "strategy": strategy_in_words(strategy),
         "masks": _masks(recipe.use_track_mask, recipe.use_attention_mask),
         "peak GB": f"{prediction.peak_allocated_bytes / GB:.2f}",
         "saved %": _saved(prediction, baseline),

@@ -40,7 +40,7 @@ def test_memory_table_compares_with_the_baseline(study: Study, evidence: Evidenc
     frame = memory_table(study, evidence.predictions).sections[0].frame.set_index("variant")
     assert frame.loc["baseline", "peak GB"] == "60.00"
     assert frame.loc["bf16", "saved %"] == "33.3"
-    assert frame.loc["lean", "checkpoint"] == "encoder"
+    assert frame.loc["lean", "strategy"] == "checkpoint encoder"
 
 
 def test_memory_table_states_the_true_size(study: Study, evidence: Evidence) -> None:
