@@ -8,7 +8,7 @@ import pytest
 
 from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
 from cotracker_pipeline.memory import predict_inference_peak, predict_peak_memory
-from cotracker_pipeline.rungs import RUNGS
+from cotracker_pipeline.rungs import RUNGS, TRACKING
 
 BOTH = ("encoder", "transformer")
 
@@ -97,7 +97,8 @@ def test_rungs_reach_their_targets(name):
     assert operations <= ratio * PUBLISHED_CODE["baseline"][1]
 
 
-@pytest.mark.parametrize(
+#: Of tracking with the published code in GiB, by radius and tracks.
+inference_peaks = pytest.mark.parametrize(
     ("peak_gib", "radius", "tracks"),
     [
         (1.773, 3, 768),
@@ -106,7 +107,19 @@ def test_rungs_reach_their_targets(name):
         pytest.param(5.04, 2, 6144, marks=pytest.mark.slow),
     ],
 )
-def test_inference_takes_about_what_the_published_code_takes(peak_gib, radius, tracks):
+
+
+def inference_peak_gib(radius, tracks, strategy):
     recipe = Recipe(tracks=tracks, corr_radius=radius)
-    peak = predict_inference_peak(recipe, Strategy(), Clip(), ModelSize(), iterations=6)
-    assert peak.peak_allocated_bytes / 2**30 == pytest.approx(peak_gib, rel=0.05)
+    peak = predict_inference_peak(recipe, strategy, Clip(), ModelSize(), iterations=6)
+    return peak.peak_allocated_bytes / 2**30
+
+
+@inference_peaks
+def test_inference_takes_about_what_the_published_code_takes(peak_gib, radius, tracks):
+    assert inference_peak_gib(radius, tracks, Strategy()) == pytest.approx(peak_gib, rel=0.05)
+
+
+@inference_peaks
+def test_tracking_takes_at_most_half(peak_gib, radius, tracks):
+    assert inference_peak_gib(radius, tracks, Strategy.model_validate(TRACKING)) <= peak_gib / 2
