@@ -308,6 +308,14 @@ class Training(Section):
     device: Literal["cpu", "cuda"] = Field("cuda", description="where models are trained and evaluated")
     workers: int = Field(0, ge=0, description="processes that read clips; 0 reads in the training itself")
     read_ahead: Size = Field(2, description="batches that each worker prepares before they are needed")
+    on_nan: Literal["stop", "skip"] = Field(
+        "stop",
+        description="at a step whose loss or gradient is not finite; those skipped are counted and told",
+    )
+    skip_damaged: bool = Field(
+        False,
+        description="leave out, with a warning, shards and sequences that are damaged, instead of ending",
+    )
 
 
 class Evaluation(Section):
