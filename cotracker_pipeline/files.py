@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from cotracker_pipeline.errors import UserError
 
 #: What only writing meets, with the mend; all else may come from a file that was read meanwhile.
@@ -52,6 +54,22 @@ def make_folder(target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(target, error) from error
+
+
+def claim(path: Path, who: str) -> FileLock:
+    """Hold ``path``, a file of no content, until the lock is released or this process ends, however it ends.
+
+    Raises ``UserError`` when another process holds it, for which ``who`` stands.
+    """
+    make_folder(path)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(f"{path}: {who} is still running here; wait for it, or end it") from error
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return lock
 
 
 def write_text(target: str | os.PathLike[str], text: str) -> None:

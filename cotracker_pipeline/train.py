@@ -48,6 +48,12 @@ def main() -> None:
     keeper = Keeper(training, arguments.state_dir, name, study.training.save_every)
     with keeper:
         fit(training, study, variant, arguments.data, keeper.after_step)
+        _write(training, study, variant, arguments)
+        keeper.discard()
+
+
+def _write(training: Training, study: Study, variant: Variant, arguments: argparse.Namespace) -> None:
+    """The loss curve and the model."""
     with atomic_path(arguments.loss_curve) as temporary:
         pd.DataFrame(training.curve).to_csv(temporary, index=False)
     save_model(
@@ -56,11 +62,10 @@ def main() -> None:
         study.training.model,
         variant.recipe,
         variant=variant.name,
-        seed=str(arguments.seed),
+        seed=str(training.seed),
         strategy=training.strategy.model_dump_json(),
         **_told_skipped(training.not_finite.skipped),
     )
-    keeper.discard()
 
 
 def strategies(study: Study, variant: Variant) -> list[Strategy]:

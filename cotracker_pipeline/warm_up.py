@@ -40,8 +40,9 @@ def main() -> None:
                 bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
                 bar.update()
                 keeper.after_step()
-    save_weights(arguments.output, matching.encoder.state_dict(), {"format": "cotracker_pipeline.encoder.v1"})
-    keeper.discard()
+        weights = matching.encoder.state_dict()
+        save_weights(arguments.output, weights, {"format": "cotracker_pipeline.encoder.v1"})
+        keeper.discard()
 
 
 def new_matching(training: Training, settings: WarmUp, seed: int) -> Matching:

@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from cotracker_pipeline.errors import Interrupted, UserError
-from cotracker_pipeline.training.state import discard_state, load_state, save_state
+from cotracker_pipeline.files import claim
+from cotracker_pipeline.training.state import LOCK, discard_state, load_state, save_state
 from cotracker_pipeline.training.stopping import StopRequests
 
 
@@ -25,8 +26,8 @@ class Continuable(Protocol):
 class Keeper:
     """Keeps the state of ``training`` in ``folder``.
 
-    Entered, it continues from the state that is there. It keeps the state when a ``UserError`` ends the
-    block, which must leave ``training`` between two steps.
+    Entered, it continues from the state that is there; another process cannot enter then. It keeps the state
+    when a ``UserError`` ends the block, which must leave ``training`` between two steps.
 
     Args:
         training: whose state it is.
@@ -44,6 +45,7 @@ class Keeper:
         self._kept = 0
 
     def __enter__(self) -> Self:
+        self._lock = claim(self.folder / LOCK, "another process that trains the same")
         if state := load_state(self.folder, self.fingerprint):
             self.training.restore(state)
             self._kept = self.training.step
@@ -63,6 +65,7 @@ class Keeper:
                     self._stop_if_asked()
         finally:
             self._requests.__exit__(kind, error, trace)
+            self._lock.release()
 
     def after_step(self) -> None:
         """Keep the state if it is time to.

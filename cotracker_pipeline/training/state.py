@@ -22,6 +22,8 @@ _NAME = re.compile(r"state-(\d+)-([0-9a-f]{64})\.pt")
 #: What a killed process may leave behind; of a fixed name, so that there is never more than one.
 _PARTIAL = "partial.pt"
 _KEPT = 2
+#: Held by the process that trains.
+LOCK = "lock"
 
 
 def save_state(folder: Path, state: dict[str, Any]) -> None:
@@ -71,7 +73,7 @@ def load_state(folder: Path, fingerprint: str) -> dict[str, Any] | None:
 
 def discard_state(folder: Path) -> None:
     """Delete the states: their training has ended."""
-    for path in (*_newest_first(folder), folder / _PARTIAL):
+    for path in (*_newest_first(folder), folder / _PARTIAL, folder / LOCK):
         path.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
