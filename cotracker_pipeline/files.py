@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ _FAULTS_OF_WRITING = {
     errno.EFBIG: "raise the largest size that a file may have here",
     errno.EROFS: "choose a writable folder",
 }
+
+_FAULT_IN_RUST = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
@@ -40,10 +43,11 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         # mkstemp makes the file private; results are for sharing
         temporary.chmod(0o644)
         os.replace(temporary, target)
-    except OSError as error:
-        if error.errno not in _FAULTS_OF_WRITING:
+    except Exception as error:
+        fault = _fault(error)
+        if fault.errno not in _FAULTS_OF_WRITING:
             raise
-        raise unwritable(target, error) from error
+        raise unwritable(target, fault) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -76,6 +80,15 @@ def write_text(target: str | os.PathLike[str], text: str) -> None:
     """Write ``text`` (UTF-8) to ``target`` atomically."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _fault(error: Exception) -> OSError:
+    """What the system said; libraries in Rust, safetensors among them, say it in an error of their own."""
+    if isinstance(error, OSError):
+        return error
+    told = _FAULT_IN_RUST.search(str(error))
+    number = int(told[1]) if told else 0
+    return OSError(number, os.strerror(number))
 
 
 def unwritable(target: Path, error: OSError) -> UserError:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,8 @@ def prepare(folder: Path, **training: Any) -> None:
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
     for number in range(2):
-        write_shard(folder / f"{number}.h5", [sequence(number)], {"source": "test", "licence": "none"})
+        provenance = {"source": "test", "licence": "none"}
+        write_shard(folder / f"{number}.h5", [sequence(number)], provenance, codec="jpeg")
 
 
 def sequence(seed: int) -> Sequence:
@@ -155,23 +157,32 @@ class AmidState:
         torch.save = partly
 
 
-class SignalInStep:
-    """The process is sent ``signals`` in the midst of step number ``step`` (from 0)."""
+class InStep:
+    """What happens, by ``happen()``, in the midst of the steps of these numbers (from 0)."""
 
-    def __init__(self, step: int, *signals: signal.Signals) -> None:
-        self.step = step
-        self.signals = signals
+    def __init__(self, happen: Callable[[], None], *steps: int) -> None:
+        self.happen = happen
+        self.steps = steps
 
     def __call__(self, out: Path) -> None:
         del out
-        for kind, name in ((Training, "_loss"), (Matching, "_loss")):
-            setattr(kind, name, self._sending(getattr(kind, name)))
+        for kind in (Training, Matching):
+            kind._loss = self._disturbed(kind._loss)
 
-    def _sending(self, loss: Callable[..., Any]) -> Callable[..., Any]:
-        def sending(training: Any, batch: Any) -> Any:
-            if training.step == self.step:
-                for number in self.signals:
-                    os.kill(os.getpid(), number)
+    def _disturbed(self, loss: Callable[..., Any]) -> Callable[..., Any]:
+        def disturbed(training: Any, batch: Any) -> Any:
+            if training.step in self.steps:
+                self.happen()
             return loss(training, batch)
 
-        return sending
+        return disturbed
+
+
+def signalled(step: int, *signals: signal.Signals) -> InStep:
+    """The process is sent ``signals`` in the midst of a step."""
+    return InStep(partial(_send, signals), step)
+
+
+def _send(signals: tuple[signal.Signals, ...]) -> None:
+    for number in signals:
+        os.kill(os.getpid(), number)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from killed_training import STEPS, AmidState, AtFileOperation, Run, SignalInStep, prepare
+from killed_training import STEPS, AmidState, AtFileOperation, Run, prepare, signalled
 
 DRAWN = random.Random(7)
 #: of an undisturbed training on its files, from the folder of its state to the removal of that
@@ -87,7 +87,7 @@ def test_asked_to_stop_it_finishes_the_step_and_says_so(request_, step, folder):
     whole = Run(folder, f"whole-{step}-{request_.name}", step)
     assert whole.finish() == 0, whole.log.read_text()
     run = Run(folder, f"asked-{step}-{request_.name}", step)
-    assert run.finish(SignalInStep(4, request_)) == 128 + request_
+    assert run.finish(signalled(4, request_)) == 128 + request_
     last = run.log.read_text().splitlines()[-1]
     assert last.startswith(f"stopped: {request_.name} came; {run.state} holds the 5 steps that are done")
     continues(run, whole)
@@ -95,7 +95,7 @@ def test_asked_to_stop_it_finishes_the_step_and_says_so(request_, step, folder):
 
 def test_after_ctrl_c_twice_the_state_is_that_of_the_last_interval(folder, undisturbed):
     run = Run(folder, "twice")
-    assert run.finish(SignalInStep(5, signal.SIGINT, signal.SIGINT)) == 130
+    assert run.finish(signalled(5, signal.SIGINT, signal.SIGINT)) == 130
     assert run.log.read_text().splitlines()[-1] == "interrupted"
     assert len(list(run.state.glob("state-*"))) == 2
     continues(run, undisturbed)
@@ -103,7 +103,7 @@ def test_after_ctrl_c_twice_the_state_is_that_of_the_last_interval(folder, undis
 
 def test_a_damaged_last_state_costs_the_steps_since_the_one_before(folder, undisturbed):
     run = Run(folder, "damaged")
-    assert run.finish(SignalInStep(8, signal.SIGTERM)) == 143
+    assert run.finish(signalled(8, signal.SIGTERM)) == 143
     last = sorted(run.state.iterdir())[-1]
     last.write_bytes(last.read_bytes()[:-1])
     continues(run, undisturbed)
