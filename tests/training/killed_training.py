@@ -12,21 +12,18 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-import yaml
 from safetensors.torch import load_file
-from small_models import TINY
+from tiny_training import CLIP, STEPS
 
 from cotracker_pipeline import train, warm_up
 from cotracker_pipeline.command import run
-from cotracker_pipeline.data.store import Sequence, write_shard
 from cotracker_pipeline.training.loop import Training
 from cotracker_pipeline.training.matching_loop import Matching
 
-STEPS = 12
-CLIP = {"batch_size": 1, "frames": 6, "height": 32, "width": 32}
+#: That of a study which trains so.
+WARM_UP = {"steps": STEPS, "clip": CLIP, "matched_frames": 2, "matches": 5}
 
 #: Set in the process before it trains; told the folder that it writes to.
 Trap = Callable[[Path], None]
@@ -35,37 +32,6 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     ["cotracker_pipeline.train", "cotracker_pipeline.warm_up", "einops._torch_specific", "torch._dynamo"]
 )
-
-
-def prepare(folder: Path, **training: Any) -> None:
-    """A study of one variant in ``folder``, and its two shards."""
-    study = {
-        "study": "killed",
-        "recipe": {"tracks": 5, "iterations": 2, "steps": STEPS, "learning_rate": 1e-3},
-        "data": {"train": {"files": ["0.h5", "1.h5"]}, "eval": {"files": ["0.h5"]}},
-        "training": {
-            "model": TINY.model_copy(update={"model_resolution": (32, 32)}).model_dump(mode="json"),
-            "clip": CLIP,
-            "warm_up": {"steps": STEPS, "clip": CLIP, "matched_frames": 2, "matches": 5},
-            "device": "cpu",
-            "log_every": 3,
-            "save_every": 2,
-            **training,
-        },
-        "variants": {"baseline": {}},
-    }
-    (folder / "study.yaml").write_text(yaml.safe_dump(study))
-    for number in range(2):
-        provenance = {"source": "test", "licence": "none"}
-        write_shard(folder / f"{number}.h5", [sequence(number)], provenance, codec="jpeg")
-
-
-def sequence(seed: int) -> Sequence:
-    """Noise with points that stand still."""
-    rng = np.random.default_rng(seed)
-    video = rng.integers(0, 256, (10, 40, 40, 3), np.uint8)
-    tracks = np.repeat(rng.uniform(0, 40, (80, 1, 2)), 10, axis=1).astype(np.float32)
-    return Sequence(f"noise-{seed}", video, tracks, np.ones((80, 10), bool))
 
 
 class Run:

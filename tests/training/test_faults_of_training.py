@@ -15,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from killed_training import STEPS, InStep, Run, prepare, signalled
+from killed_training import InStep, Run, signalled
+from tiny_training import STEPS, prepare
 
 from cotracker_pipeline import train
 from cotracker_pipeline.data.store import ShardReader

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from killed_training import STEPS, AmidState, AtFileOperation, Run, prepare, signalled
+from killed_training import WARM_UP, AmidState, AtFileOperation, Run, signalled
+from tiny_training import STEPS, prepare
 
 DRAWN = random.Random(7)
 #: of an undisturbed training on its files, from the folder of its state to the removal of that
@@ -19,7 +20,7 @@ AMID = [(number, DRAWN.random()) for number in (0, 1, 3, STEPS // 2 - 1)]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("killed")
-    prepare(path)
+    prepare(path, warm_up=WARM_UP)
     return path
 
 
