@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -31,7 +32,8 @@ from pydantic_core import ErrorDetails
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.rungs import RUNGS
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+# names become those of files
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 # strict: no text or truth is taken for a number, as the JSON schema takes none
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
@@ -39,6 +41,7 @@ Flag = Annotated[bool, Strict()]
 Size = Annotated[Whole, Field(ge=1)]
 Amount = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
+Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
 S = TypeVar("S", bound="Section")
 
 #: What a sentence may quote.
@@ -46,6 +49,13 @@ LONGEST_PART = 60
 MOST_CHOICES = 30
 
 Checkpointable = Literal["encoder", "transformer", "iteration", "block", "stage", "hidden", "gelu"]
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    twice = [value for number, value in enumerate(values) if value in values[:number]]
+    if twice:
+        raise ValueError(f"{twice[0]} is given twice; remove one")
+    return values
 
 
 class Section(BaseModel):
@@ -309,7 +319,7 @@ class Training(Section):
     clip: Clip = Clip()
     augmentation: Augmentation = Field(Augmentation(), description="of the clips of warm-up and training")
     track_factor: Number = Field(1.0, gt=0, le=1, description="tracks trained with, per track of the recipe")
-    seeds: tuple[Whole, ...] = Field((0,), min_length=1)
+    seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] = Field((0,), min_length=1)
     warm_up: WarmUp | None = None
     log_every: Size = Field(10, description="steps between rows of the loss curve")
     save_every: Size = Field(200, description="steps between saved training states")
@@ -330,7 +340,9 @@ class Training(Section):
 class Evaluation(Section):
     """TAP-Vid protocol on the eval split."""
 
-    query_modes: tuple[Literal["first", "strided"], ...] = Field(("first", "strided"), min_length=1)
+    query_modes: Annotated[tuple[Literal["first", "strided"], ...], AfterValidator(_distinct)] = Field(
+        ("first", "strided"), min_length=1
+    )
     iterations: Size = 6
     visibility_threshold: Number = Field(0.9, gt=0, lt=1)
     support_grid: Whole = Field(
@@ -342,11 +354,9 @@ class Evaluation(Section):
         description="published: scale tracks by (W - 1) / W as CoTracker's evaluation does, half a pixel "
         "off at the borders, to compare with published tables",
     )
-    baselines: tuple[Literal["static", "lucas-kanade", "dis-flow"], ...] = (
-        "static",
-        "lucas-kanade",
-        "dis-flow",
-    )
+    baselines: Annotated[
+        tuple[Literal["static", "lucas-kanade", "dis-flow"], ...], AfterValidator(_distinct)
+    ] = ("static", "lucas-kanade", "dis-flow")
 
 
 class JobResources(Section):
@@ -458,7 +468,7 @@ class Study(Section):
     """Everything that ``snakemake --cores all`` runs."""
 
     study: Name = Field(description="results go to results/<study>")
-    seed: Whole = Field(0, ge=0)
+    seed: Seed = 0
     recipe: Recipe = Recipe()
     strategy: Annotated[
         Strategy, BeforeValidator(_named, json_schema_input_type=Strategy | NamedStrategy | StrategyName)
@@ -530,9 +540,10 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # what stands for a date may be none, and lists may lie in lists without end
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path}: is not valid YAML ({reason}); mend that line") from error
+        raise UserError(f"{path}: is not valid YAML ({_shown(reason, 200)}); mend that line") from error
 
 
 def _sentence(error: ErrorDetails, section: type[Section]) -> str:
@@ -574,11 +585,11 @@ def _closest(name: str, known: list[str]) -> str:
     return f"; choose one of {', '.join(known[:MOST_CHOICES])}{more}" if known else "; remove it"
 
 
-def _shown(part: int | str) -> str:
+def _shown(part: int | str, longest: int = LONGEST_PART) -> str:
     """A part of a file as it may stand in a sentence: on one line, and not endless."""
     text = str(part)
     line = text if text.isprintable() else repr(text)[1:-1]
-    return line if len(line) <= LONGEST_PART else f"{line[:LONGEST_PART]}..."
+    return line if len(line) <= longest else f"{line[:longest]}..."
 
 
 def main() -> None:

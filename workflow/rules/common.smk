@@ -27,15 +27,14 @@ os.environ.update(
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 FORMATS = ("csv", "md", "tex", "html")
+TABLES = ("memory", "measured", "budgets", "accuracy")
 FIGURES = ("memory", "timelines", "inference", "trade-off", "loss")
 
 
 def read_study(values):
     """The checked study; a mistake in it reaches the user as one sentence, without a traceback."""
     try:
-        return parse_study(
-            values, ", ".join(map(str, workflow.configfiles)) or "configuration"
-        )
+        return parse_study(values, SOURCE)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
 
@@ -224,6 +223,7 @@ def all_results():
     ]
 
 
+SOURCE = ", ".join(map(str, workflow.configfiles)) or "configuration"
 STUDY = read_study(config)
 RESULTS = f"results/{STUDY.study}"
 STUDY_FILE = f"{RESULTS}/study.yaml"
@@ -249,12 +249,6 @@ wildcard_constraints:
     table="|".join(
         map(
             re.escape,
-            [
-                "memory",
-                "measured",
-                "budgets",
-                "accuracy",
-                *(f"ablation-{name}" for name in STUDY.ablations),
-            ],
+            [*TABLES, *(f"ablation-{name}" for name in STUDY.ablations)],
         )
     ),
