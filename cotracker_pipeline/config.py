@@ -418,10 +418,12 @@ def _named(value: Any) -> Any:
     if not isinstance(value, Mapping) or "rung" not in value:
         return value
     rung, others = value["rung"], {key: other for key, other in value.items() if key != "rung"}
-    if rung != "auto" and rung not in RUNGS:
+    if not isinstance(rung, str) or rung not in {"auto", *RUNGS}:
         raise ValueError(f"there is {_unknown(str(rung), {**RUNGS, 'auto': {}})}")
     if unknown := others.keys() - {"precision"}:
-        raise ValueError(f"beside rung there may be a precision, but no '{min(unknown)}'; remove it")
+        raise ValueError(
+            f"beside rung there may be a precision, but no '{_shown(min(unknown, key=str))}'; remove it"
+        )
     chosen = {"auto": True} if rung == "auto" else RUNGS[rung]
     return {**Strategy().model_dump(exclude={"precision"}), **chosen, **others}
 
@@ -588,7 +590,7 @@ def _closest(name: str, known: list[str]) -> str:
 def _shown(part: int | str, longest: int = LONGEST_PART) -> str:
     """A part of a file as it may stand in a sentence: on one line, and not endless."""
     text = str(part)
-    line = text if text.isprintable() else repr(text)[1:-1]
+    line = (text if text.isprintable() else repr(text)[1:-1]) or "''"
     return line if len(line) <= longest else f"{line[:longest]}..."
 
 

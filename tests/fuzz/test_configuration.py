@@ -43,7 +43,7 @@ def test_what_is_accepted_suits_snakemake_and_what_is_not_is_told(values):
     else:
         assert sentence.isprintable()
         assert len(sentence) < 600
-        assert re.match(r"study\.yaml: (expected keys|variants must contain|[^:]+: .)", sentence)
+        assert re.match(r"study\.yaml: (expected keys|variants must contain|ablations\.|[^:]+: .)", sentence)
 
 
 @pytest.mark.slow
@@ -94,6 +94,8 @@ def test_what_is_no_study_is_told(text: str, told: str, tmp_path: Path):
         ({"training": {"seeds": [-1]}}, "training.seeds.0: Input should be greater than or equal to 0"),
         ({"recipe": {"learning_rate": "5e-4"}}, "recipe.learning_rate: Input should be a valid number"),
         ({"recipe": {"learning_rate": math.inf}}, "recipe.learning_rate: Input should be a finite number"),
+        ({"": 1}, "'': unknown key"),
+        ({"strategy": {"rung": []}}, "strategy: there is no '[]'; choose one of"),
         ({"study": "x" * 101}, "study: String should have at most 100 characters, found"),
         ({"a\nb" * 50: 1}, "a\\nba\\nb"),
     ],
