@@ -30,6 +30,11 @@ include: "workflow/rules/reporting.smk"
 include: "workflow/rules/ablations.smk"
 
 
+# only once the jobs are certain: a dry run, or one that is refused, must not change a study that is running
+onstart:
+    begin(STUDY_FILE, config)
+
+
 rule all:
     default_target: True
     input:

@@ -24,9 +24,10 @@ import torch
 from rows import MACHINE_COLUMNS, add_rows, shown
 
 from cotracker_pipeline.config import Augmentation, Clip, load_study
-from cotracker_pipeline.data.clips import ClipDataset, Sample, batches
+from cotracker_pipeline.data.clips import ClipDataset, Sample
 from cotracker_pipeline.data.coordinates import raster_to_index
 from cotracker_pipeline.data.engine import PRESETS, render_sequence
+from cotracker_pipeline.data.loading import batches
 from cotracker_pipeline.data.store import Sequence, write_shard
 from cotracker_pipeline.memory.machine import describe_machine
 

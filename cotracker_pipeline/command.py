@@ -2,17 +2,36 @@
 
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
-from cotracker_pipeline.errors import UserError
+from tqdm import tqdm
+
+from cotracker_pipeline.errors import Interrupted, UserError
 
 
 def run(step: Callable[[], None]) -> None:
-    """Run ``step``; a ``UserError`` becomes one line on stderr and exit status 2, Ctrl-C status 130."""
+    """Run ``step``; what ends it early becomes one line on stderr and an exit status.
+
+    2 after a ``UserError`` and when the memory of the machine ran out, 130 after Ctrl-C, 128 and the number
+    of the signal after an ``Interrupted``.
+    """
     try:
         step()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(f"error: {error}", 2)
+    except MemoryError:
+        _end("error: the memory of this machine ran out; lower training.workers, or give the job more", 2)
+    except Interrupted as stop:
+        _end(f"stopped: {stop}", stop.status)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        _end("interrupted", 130)
+
+
+def say(sentence: str) -> None:
+    """A line on stderr, past the progress bar if there is one."""
+    tqdm.write(sentence, file=sys.stderr)
+
+
+def _end(sentence: str, status: int) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    sys.exit(status)

@@ -17,10 +17,12 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    Strict,
     ValidationError,
     create_model,
     model_validator,
@@ -30,19 +32,36 @@ from pydantic_core import ErrorDetails
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.rungs import RUNGS
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Size = Annotated[int, Field(ge=1)]
-Amount = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+# names become those of files
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+# strict: no text or truth is taken for a number, as the JSON schema takes none
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Flag = Annotated[bool, Strict()]
+Size = Annotated[Whole, Field(ge=1)]
+Amount = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
 S = TypeVar("S", bound="Section")
 
+#: What a sentence may quote.
+LONGEST_PART = 60
+MOST_CHOICES = 30
+
 Checkpointable = Literal["encoder", "transformer", "iteration", "block", "stage", "hidden", "gelu"]
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    twice = [value for number, value in enumerate(values) if value in values[:number]]
+    if twice:
+        raise ValueError(f"{twice[0]} is given twice; remove one")
+    return values
 
 
 class Section(BaseModel):
     """A part of the configuration: immutable, and a key that it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Strategy(Section):
@@ -57,10 +76,10 @@ class Strategy(Section):
     attention: Literal["explicit", "fused"] = Field(
         "explicit", description="fused: attention without its logits in memory"
     )
-    skip_unused: bool = Field(
+    skip_unused: Flag = Field(
         False, description="leave out what nothing reads: tracks in windows before their query, copies"
     )
-    encoder_chunk: int = Field(0, ge=0, description="frames that are encoded at a time; 0: all at once")
+    encoder_chunk: Whole = Field(0, ge=0, description="frames that are encoded at a time; 0: all at once")
     checkpoint: tuple[Checkpointable, ...] = Field(
         (),
         description="parts whose activations are recomputed in the backward pass instead of kept; from the "
@@ -73,11 +92,11 @@ class Strategy(Section):
         description="AdamW of all parameters at once; one after the other, without copies of all; or so with "
         "its state on the host",
     )
-    compile: bool = Field(
+    compile: Flag = Field(
         False,
         description="torch.compile of encoder and transformer; predictions are of the step without it",
     )
-    auto: bool = Field(
+    auto: Flag = Field(
         False,
         description="choose all of this but precision and compile: the fastest rung that fits the card, and "
         "one rung leaner whenever memory runs out all the same",
@@ -98,15 +117,15 @@ class Recipe(Section):
 
     tracks: Size = Field(768, description="tracks per sample at the true size")
     corr_radius: Size = Field(3, description="correlation radius in feature pixels")
-    use_track_mask: bool = Field(True, description="token channel: this frame of this track needs an update")
-    use_attention_mask: bool = Field(True, description="hide tracks from attention until they are queried")
+    use_track_mask: Flag = Field(True, description="token channel: this frame of this track needs an update")
+    use_attention_mask: Flag = Field(True, description="hide tracks from attention until they are queried")
     iterations: Size = Field(4, description="refinement iterations per window in training")
     loss: Literal["corrected", "published"] = Field(
         "corrected", description="published: divided by N once more, visibility loss on probabilities"
     )
     steps: Size = Field(50_000, description="optimiser steps")
     learning_rate: Amount = Field(5e-4, description="peak of the one-cycle schedule")
-    weight_decay: float = Field(1e-5, ge=0)
+    weight_decay: Number = Field(1e-5, ge=0)
     gradient_clip: Amount = Field(10.0, description="largest global L2 norm of the gradient")
 
 
@@ -157,18 +176,18 @@ class Card(Section):
     The defaults are what was measured on an H100 (``results/reference``); smaller cards take less.
     """
 
-    context_bytes: int = Field(
+    context_bytes: Whole = Field(
         808_255_488,
         ge=0,
         description="beside PyTorch's allocator: the CUDA context, and the kernels of cuBLAS and cuDNN",
     )
-    cublas_bytes: int = Field(
+    cublas_bytes: Whole = Field(
         67_108_864, ge=0, description="workspaces that cuBLAS keeps inside of PyTorch's allocator"
     )
     memory_gib: Amount | None = Field(
         None, description="memory of the card in GiB (2^30 bytes), for which strategy auto is predicted"
     )
-    expandable_segments: bool = Field(
+    expandable_segments: Flag = Field(
         False, description="train under PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True"
     )
 
@@ -266,20 +285,20 @@ class Augmentation(Section):
     )
     jitter: Share = Field(0.0, description="probability that a clip's frames change their colours")
     blur: Share = Field(0.0, description="probability that a clip's frames are blurred")
-    pad: int = Field(0, ge=0, description="most pixels of the black border at each side")
-    scale: float = Field(0.0, ge=0, lt=1, description="the first frame's scale lies within 1 -+ this")
-    scale_drift: float = Field(
+    pad: Whole = Field(0, ge=0, description="most pixels of the black border at each side")
+    scale: Number = Field(0.0, ge=0, lt=1, description="the first frame's scale lies within 1 -+ this")
+    scale_drift: Number = Field(
         0.0, ge=0, lt=1, description="largest change of the scale from frame to frame, per axis"
     )
     crop: Literal["random", "tracks"] = Field(
         "random",
         description="where a clip is cut out: anywhere, or around the points that its first frame shows",
     )
-    crop_drift: int = Field(
+    crop_drift: Whole = Field(
         0, ge=0, description="most pixels that the crop moves from frame to frame, per axis"
     )
-    flip_x: bool = Field(True, description="mirror one of two clips from left to right")
-    flip_y: bool = Field(True, description="mirror one of two clips from top to bottom")
+    flip_x: Flag = Field(True, description="mirror one of two clips from left to right")
+    flip_y: Flag = Field(True, description="mirror one of two clips from top to bottom")
 
 
 class WarmUp(Section):
@@ -287,7 +306,7 @@ class WarmUp(Section):
 
     steps: Size
     clip: Clip = Field(Clip(), description="shape of the clips that frames are taken from")
-    matched_frames: int = Field(4, ge=2, description="frames of a clip, each matched with each other one")
+    matched_frames: Whole = Field(4, ge=2, description="frames of a clip, each matched with each other one")
     matches: Size = Field(256, description="points per clip")
     learning_rate: Amount = 1e-3
     threads: Size = Field(1, description="CPU threads; all trainings wait for the warm-up")
@@ -307,24 +326,34 @@ class Training(Section):
     model: ModelSize = ModelSize()
     clip: Clip = Clip()
     augmentation: Augmentation = Field(Augmentation(), description="of the clips of warm-up and training")
-    track_factor: float = Field(1.0, gt=0, le=1, description="tracks trained with, per track of the recipe")
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    track_factor: Number = Field(1.0, gt=0, le=1, description="tracks trained with, per track of the recipe")
+    seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] = Field((0,), min_length=1)
     warm_up: WarmUp | None = None
     log_every: Size = Field(10, description="steps between rows of the loss curve")
     save_every: Size = Field(200, description="steps between saved training states")
     threads: Size = Field(1, description="CPU threads of one training")
     device: Literal["cpu", "cuda"] = Field("cuda", description="where models are trained and evaluated")
-    workers: int = Field(0, ge=0, description="processes that read clips; 0 reads in the training itself")
+    workers: Whole = Field(0, ge=0, description="processes that read clips; 0 reads in the training itself")
     read_ahead: Size = Field(2, description="batches that each worker prepares before they are needed")
+    on_nan: Literal["stop", "skip"] = Field(
+        "stop",
+        description="at a step whose loss or gradient is not finite; those skipped are counted and told",
+    )
+    skip_damaged: Flag = Field(
+        False,
+        description="leave out, with a warning, shards and sequences that are damaged, instead of ending",
+    )
 
 
 class Evaluation(Section):
     """TAP-Vid protocol on the eval split."""
 
-    query_modes: tuple[Literal["first", "strided"], ...] = Field(("first", "strided"), min_length=1)
+    query_modes: Annotated[tuple[Literal["first", "strided"], ...], AfterValidator(_distinct)] = Field(
+        ("first", "strided"), min_length=1
+    )
     iterations: Size = 6
-    visibility_threshold: float = Field(0.9, gt=0, lt=1)
-    support_grid: int = Field(
+    visibility_threshold: Number = Field(0.9, gt=0, lt=1)
+    support_grid: Whole = Field(
         5, ge=0, description="side of the grid of support points on frame 0; 0 for none"
     )
     max_tracks: Size | None = Field(None, description="tracks evaluated per video; all when absent")
@@ -333,11 +362,9 @@ class Evaluation(Section):
         description="published: scale tracks by (W - 1) / W as CoTracker's evaluation does, half a pixel "
         "off at the borders, to compare with published tables",
     )
-    baselines: tuple[Literal["static", "lucas-kanade", "dis-flow"], ...] = (
-        "static",
-        "lucas-kanade",
-        "dis-flow",
-    )
+    baselines: Annotated[
+        tuple[Literal["static", "lucas-kanade", "dis-flow"], ...], AfterValidator(_distinct)
+    ] = ("static", "lucas-kanade", "dis-flow")
 
 
 class JobResources(Section):
@@ -390,7 +417,7 @@ class NamedStrategy(Section):
 
     rung: StrategyName
     precision: Literal["fp32", "bf16"] | None = None
-    compile: bool | None = None
+    compile: Flag | None = None
 
 
 def _named(value: Any) -> Any:
@@ -400,11 +427,12 @@ def _named(value: Any) -> Any:
     if not isinstance(value, Mapping) or "rung" not in value:
         return value
     rung, others = value["rung"], {key: other for key, other in value.items() if key != "rung"}
-    if rung != "auto" and rung not in RUNGS:
+    if not isinstance(rung, str) or rung not in {"auto", *RUNGS}:
         raise ValueError(f"there is {_unknown(str(rung), {**RUNGS, 'auto': {}})}")
     if unknown := others.keys() - BESIDE_RUNGS:
         raise ValueError(
-            f"beside rung there may be precision and compile, but no '{min(unknown)}'; remove it"
+            "beside rung there may be precision and compile, but no "
+            f"'{_shown(min(unknown, key=str))}'; remove it"
         )
     chosen = {"auto": True} if rung == "auto" else RUNGS[rung]
     return {**Strategy().model_dump(exclude=BESIDE_RUNGS), **chosen, **others}
@@ -452,7 +480,7 @@ class Study(Section):
     """Everything that ``snakemake --cores all`` runs."""
 
     study: Name = Field(description="results go to results/<study>")
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     recipe: Recipe = Recipe()
     strategy: Annotated[
         Strategy, BeforeValidator(_named, json_schema_input_type=Strategy | NamedStrategy | StrategyName)
@@ -524,18 +552,19 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # what stands for a date may be none, and lists may lie in lists without end
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path}: is not valid YAML ({reason}); mend that line") from error
+        raise UserError(f"{path}: is not valid YAML ({_shown(reason, 200)}); mend that line") from error
 
 
 def _sentence(error: ErrorDetails, section: type[Section]) -> str:
     """One sentence for the first thing that pydantic found wrong."""
-    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    key = ".".join(_shown(part) for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key{_hint(error['loc'], section)}"
     message = error["msg"].removeprefix("Value error, ")
-    found = "" if error["type"] in ("missing", "value_error") else f", found {error['input']!r}"
+    found = "" if error["type"] in ("missing", "value_error") else f", found {_shown(repr(error['input']))}"
     return f"{key}: {message}{found}" if key else f"{message}{found}"
 
 
@@ -557,14 +586,22 @@ def _keys_beside(location: tuple[int | str, ...], schema: dict[str, Any]) -> lis
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> str:
-    return f"no '{name}'{_closest(name, list(known))}"
+    return f"no '{_shown(name)}'{_closest(name, list(known))}"
 
 
 def _closest(name: str, known: list[str]) -> str:
     matches = difflib.get_close_matches(name, known, n=1)
     if matches:
         return f"; did you mean '{matches[0]}'?"
-    return f"; choose one of {', '.join(known)}" if known else "; remove it"
+    more = ", ..." if len(known) > MOST_CHOICES else ""
+    return f"; choose one of {', '.join(known[:MOST_CHOICES])}{more}" if known else "; remove it"
+
+
+def _shown(part: int | str, longest: int = LONGEST_PART) -> str:
+    """A part of a file as it may stand in a sentence: on one line, and not endless."""
+    text = str(part)
+    line = (text if text.isprintable() else repr(text)[1:-1]) or "''"
+    return line if len(line) <= longest else f"{line[:longest]}..."
 
 
 def main() -> None:

@@ -1,9 +1,7 @@
 """Train one variant with one seed. Continues where an interrupted training stopped."""
 
 import argparse
-import hashlib
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -12,20 +10,23 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from cotracker_pipeline.command import run
+from cotracker_pipeline.command import run, say
 from cotracker_pipeline.config import Strategy, Study, Variant, load_study
-from cotracker_pipeline.data.clips import ClipDataset, batches
+from cotracker_pipeline.data.clips import ClipDataset
+from cotracker_pipeline.data.loading import batches
 from cotracker_pipeline.files import atomic_path
 from cotracker_pipeline.models.build import build_model, rebuild_model
 from cotracker_pipeline.models.checkpoints import load_weights, save_model
 from cotracker_pipeline.models.compilation import compiled
 from cotracker_pipeline.models.cotracker2 import CoTracker2
 from cotracker_pipeline.training.device import use_device
+from cotracker_pipeline.training.fingerprint import fingerprint
+from cotracker_pipeline.training.keeper import Keeper
 from cotracker_pipeline.training.loop import LossRow, Training
-from cotracker_pipeline.training.state import discard_state, load_state, save_state
+from cotracker_pipeline.training.not_finite import NotFiniteSteps
 
-#: Keys of the training section that do not change what one training computes.
-BOOKKEEPING = {"seeds", "log_every", "save_every", "workers", "read_ahead"}
+#: Keys of the training section that do not change what one training computes, unless it meets a fault.
+BOOKKEEPING = {"seeds", "log_every", "save_every", "workers", "read_ahead", "on_nan", "skip_damaged"}
 
 
 def main() -> None:
@@ -36,9 +37,24 @@ def main() -> None:
     first, *leaner = strategies(study, variant)
     model = initial_model(study, variant._replace(strategy=first), arguments.seed, arguments.warm_start)
     training = Training(
-        model, variant.recipe, arguments.seed, first, announced(leaner), rebuilding(study, variant)
+        model,
+        variant.recipe,
+        arguments.seed,
+        first,
+        announced(leaner),
+        rebuilding(study, variant),
+        NotFiniteSteps(study.training.on_nan),
     )
-    fit(training, study, variant, arguments.data, arguments.state_dir)
+    name = _fingerprint(study, variant, arguments.seed)
+    keeper = Keeper(training, arguments.state_dir, name, study.training.save_every)
+    with keeper:
+        fit(training, study, variant, arguments.data, keeper.after_step)
+        _write(training, study, variant, arguments)
+        keeper.discard()
+
+
+def _write(training: Training, study: Study, variant: Variant, arguments: argparse.Namespace) -> None:
+    """The loss curve and the model."""
     with atomic_path(arguments.loss_curve) as temporary:
         pd.DataFrame(training.curve).to_csv(temporary, index=False)
     save_model(
@@ -47,10 +63,10 @@ def main() -> None:
         study.training.model,
         variant.recipe,
         variant=variant.name,
-        seed=str(arguments.seed),
+        seed=str(training.seed),
         strategy=training.strategy.model_dump_json(),
+        **_told_skipped(training.not_finite.skipped),
     )
-    discard_state(arguments.state_dir)
 
 
 def strategies(study: Study, variant: Variant) -> list[Strategy]:
@@ -69,19 +85,15 @@ def strategies(study: Study, variant: Variant) -> list[Strategy]:
     with predicting(study.memory.card) as predict:
         rungs = rungs_from(question, card_bytes(settings.device), predict)
     found = [rung.model_copy(update={"compile": variant.strategy.compile}) for rung in rungs]
-    _say(f"{variant.name} is computed by {_told(found[0])}")
+    say(f"{variant.name} is computed by {_told(found[0])}")
     return found
 
 
 def announced(leaner: Iterable[Strategy]) -> Iterator[Strategy]:
     """Say so whenever one is taken."""
     for strategy in leaner:
-        _say(f"memory ran out; the step is repeated by {_told(strategy)}")
+        say(f"memory ran out; the step is repeated by {_told(strategy)}")
         yield strategy
-
-
-def _say(sentence: str) -> None:
-    tqdm.write(sentence, file=sys.stderr)
 
 
 def _told(strategy: Strategy) -> str:
@@ -105,12 +117,11 @@ def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | 
     return compiled(model.to(device), variant.strategy)
 
 
-def fit(training: Training, study: Study, variant: Variant, shards: list[Path], state_dir: Path) -> None:
-    """Train to the end, from the state in ``state_dir`` if it is one of this training."""
+def fit(
+    training: Training, study: Study, variant: Variant, shards: list[Path], after_step: Callable[[], None]
+) -> None:
+    """Train from where ``training`` is to the end."""
     settings = study.training
-    fingerprint = _fingerprint(study, variant, training.seed)
-    if state := load_state(state_dir, fingerprint):
-        training.restore(state)
     steps = variant.recipe.steps
     batch_size = settings.clip.batch_size
     data = ClipDataset(
@@ -120,7 +131,12 @@ def fit(training: Training, study: Study, variant: Variant, shards: list[Path], 
         training.seed,
         steps * batch_size,
         settings.augmentation,
+        settings.skip_damaged,
     )
+
+    def clips(step: int) -> str:
+        return " and ".join(data.origin(step * batch_size + sample) for sample in range(batch_size))
+
     with tqdm(total=steps, initial=training.step, desc=variant.name, unit="step") as bar:
 
         def show(row: LossRow) -> None:
@@ -130,10 +146,18 @@ def fit(training: Training, study: Study, variant: Variant, shards: list[Path], 
         training.run(
             batches(data, batch_size, training.step, settings.workers, settings.read_ahead),
             settings.log_every,
-            settings.save_every,
-            lambda state: save_state(state_dir, {**state, "fingerprint": fingerprint}),
+            after_step,
             show,
+            clips,
         )
+
+
+def _told_skipped(steps: list[int]) -> dict[str, str]:
+    """What the model's file says about steps that were left out; nothing when none was."""
+    if not steps:
+        return {}
+    say(f"{len(steps)} steps were skipped as their loss was not finite: {', '.join(map(str, steps))}")
+    return {"skipped_steps": json.dumps(steps)}
 
 
 def trained_tracks(study: Study, variant: Variant) -> int:
@@ -150,7 +174,7 @@ def _fingerprint(study: Study, variant: Variant, seed: int) -> str:
         "data": study.data.train.model_dump(mode="json"),
         "seeds": [study.seed, seed],
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return fingerprint(parts)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,11 +21,19 @@ def cloned(folder: Path, *more: str) -> Path:
 
 def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run it as a user who has not activated the virtual environment; all that it says is in ``stdout``."""
-    return subprocess.run(
+    process = started(folder, *arguments, **environment)
+    said, _ = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, said)
+
+
+def started(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """The same while it runs, in a process group of its own."""
+    return subprocess.Popen(
         [BIN / "snakemake", *arguments],
         cwd=folder,
         env={**os.environ, "PATH": os.defpath, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )

@@ -18,13 +18,14 @@ def ablation_table(
     floors: pd.DataFrame,
 ) -> Table:
     """Join both measurements. The inputs hold the members and the baseline only."""
+    summaries = accuracy_table.accuracy_summaries(accuracy, floors)
     data = [
         memory_table.memory_measurements(study, predictions),
-        accuracy_table.accuracy_measurements(study, accuracy, floors),
+        accuracy_table.accuracy_measurements(study, summaries),
     ]
     sections = [
         memory_table.memory_section(study, predictions),
-        *accuracy_table.accuracy_sections(study, accuracy, floors),
+        *accuracy_table.accuracy_sections(study, accuracy, summaries),
     ]
     return Table(
         f"Ablation {name}: memory at the true size, accuracy at the trained scale",

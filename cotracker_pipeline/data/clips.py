@@ -1,20 +1,20 @@
 """Training samples: clips cut from the sequences of shards."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from cotracker_pipeline.command import say
 from cotracker_pipeline.config import Augmentation, Clip
 from cotracker_pipeline.data.augmentation import Change, Labels, draw_changes
 from cotracker_pipeline.data.coordinates import raster_to_index
 from cotracker_pipeline.data.store import ShardReader
-from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.errors import DamagedData, UserError
 
 #: Draws of a clip before the data are said to have too few tracks.
 MAX_DRAWS = 100
@@ -33,6 +33,14 @@ class Sample(NamedTuple):
     valid: Tensor
 
 
+class Place(NamedTuple):
+    """Where a clip is cut out: sequence ``sequence`` of a shard, from frame ``start`` on."""
+
+    reader: ShardReader
+    sequence: int
+    start: int
+
+
 class ClipDataset(Dataset[Sample]):
     """Random clips, each a function of ``seed`` and its index alone.
 
@@ -46,6 +54,7 @@ class ClipDataset(Dataset[Sample]):
         seed: of all random choices.
         length: number of samples.
         augmentation: how clips are changed.
+        skip_damaged: leave out, with a warning, files and sequences that are damaged.
 
     Raises:
         UserError: when a file cannot be read, or is shorter or smaller than the clip.
@@ -59,8 +68,10 @@ class ClipDataset(Dataset[Sample]):
         seed: int,
         length: int,
         augmentation: Augmentation,
+        skip_damaged: bool = False,
     ) -> None:
-        self.readers = [ShardReader(path) for path in shards]
+        self.skip_damaged = skip_damaged
+        self.readers = [reader for path in shards if (reader := self._opened(path)) is not None]
         self.clip = clip
         self.tracks = tracks
         self.seed = seed
@@ -76,21 +87,54 @@ class ClipDataset(Dataset[Sample]):
         return self.length
 
     def __getitem__(self, index: int) -> Sample:
+        return self._found(index)[1]
+
+    def origin(self, index: int) -> str:
+        """Where a sample was cut out of, to be told."""
+        reader, sequence, start = self._found(index)[0]
+        last = start + self.clip.frames - 1
+        return f"{reader.path}, sequence {reader.names[sequence]}, frames {start} to {last}"
+
+    def _found(self, index: int) -> tuple[Place, Sample]:
+        """The first of random places where there is a sample."""
         rng = np.random.default_rng([self.seed, index])
         for _ in range(MAX_DRAWS):
-            sample = self._draw(rng)
+            reader, sequence = self.places[rng.integers(len(self.places))]
+            start = int(rng.integers(reader.attributes(sequence)["T"] - self.clip.frames + 1))
+            place = Place(reader, sequence, start)
+            sample = self._undamaged(rng, place)
             if sample is not None:
-                return sample
+                return place, sample
         raise UserError(
             f"no clip with {self.tracks} visible tracks was found in {MAX_DRAWS} draws from "
             f"{self.readers[0].path} and {len(self.readers) - 1} more; lower recipe.tracks or "
             "training.track_factor, or render more points"
         )
 
-    def _draw(self, rng: np.random.Generator) -> Sample | None:
-        """One random clip; None when it has too few tracks."""
-        reader, index = self.places[rng.integers(len(self.places))]
-        start = int(rng.integers(reader.attributes(index)["T"] - self.clip.frames + 1))
+    def _opened(self, path: str | os.PathLike[str]) -> ShardReader | None:
+        """None where the file is damaged and that may be."""
+        try:
+            return ShardReader(path)
+        except DamagedData as error:
+            self._leave_out(error)
+            return None
+
+    def _undamaged(self, rng: np.random.Generator, place: Place) -> Sample | None:
+        """None where the sequence is damaged and that may be, too."""
+        try:
+            return self._draw(rng, place)
+        except DamagedData as error:
+            self._leave_out(error)
+            return None
+
+    def _leave_out(self, error: DamagedData) -> None:
+        if not self.skip_damaged:
+            raise error
+        say(f"warning: left out: {error}")
+
+    def _draw(self, rng: np.random.Generator, place: Place) -> Sample | None:
+        """A clip from there; None when it has too few tracks."""
+        reader, index, start = place
         labels, valid = self._labels(reader, index, start)
         changes, labels = draw_changes(rng, labels, self.augmentation, self.clip)
         candidates = np.flatnonzero(labels.visible[0] | labels.visible[labels.frames // 2])
@@ -127,35 +171,3 @@ class ClipDataset(Dataset[Sample]):
                     f"{reader.path}: sequence {reader.names[index]} has {name} {attributes[key]}, "
                     f"but training.clip.{name} is {needed}; lower it or give larger sequences"
                 )
-
-
-def batches(
-    dataset: ClipDataset, batch_size: int, first: int, workers: int, read_ahead: int
-) -> Iterator[Sample]:
-    """Batches of ``dataset`` in order, from batch number ``first`` on; the last may not be cut.
-
-    Args:
-        dataset: the samples; its length is a multiple of ``batch_size``.
-        batch_size: samples per batch.
-        first: number of the first batch, so that a training may continue.
-        workers: processes that read; 0 reads in this one, when a batch is asked for.
-        read_ahead: batches that each worker prepares before they are asked for.
-    """
-    rest = torch.utils.data.Subset(dataset, range(first * batch_size, len(dataset)))
-    loader = torch.utils.data.DataLoader(
-        rest,
-        batch_size,
-        num_workers=workers,
-        prefetch_factor=read_ahead if workers else None,
-        worker_init_fn=_one_thread,
-        # a forked worker inherits locks of this process' threads, OpenCV's among them, and may wait for ever
-        multiprocessing_context="forkserver" if workers else None,
-    )
-    for columns in loader:
-        yield Sample(*columns)
-
-
-def _one_thread(worker: int) -> None:
-    """A worker is one core."""
-    del worker
-    cv2.setNumThreads(1)

@@ -11,9 +11,12 @@ from torch import Tensor, nn
 from cotracker_pipeline.config import Recipe, Strategy
 from cotracker_pipeline.data.clips import Sample
 from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.training.host_memory import raise_if_host_is_full
 from cotracker_pipeline.training.losses import LossTerms, tracking_loss
+from cotracker_pipeline.training.not_finite import NotFiniteSteps
 from cotracker_pipeline.training.optimisation import claim_step, make_optimiser
 from cotracker_pipeline.training.queries import sample_training_queries
+from cotracker_pipeline.training.random_state import random_state, restore_random_state
 
 
 class LossRow(NamedTuple):
@@ -40,6 +43,7 @@ class Training:
         leaner: strategies of less memory, one after the other: when memory runs out, the step is repeated
             with the next one, and training goes on with it.
         rebuild: the model with the very same parameters, computed by another strategy.
+        not_finite: what becomes of steps whose loss or gradient is not finite.
     """
 
     model: nn.Module
@@ -48,9 +52,12 @@ class Training:
     strategy: Strategy = Strategy()  # noqa: RUF009  immutable
     leaner: Iterator[Strategy] = field(default_factory=lambda: iter(()))
     rebuild: Callable[[nn.Module, Strategy], nn.Module] = lambda model, _: model
+    not_finite: NotFiniteSteps = field(default_factory=NotFiniteSteps)
     step: int = 0
     rungs_left_behind: int = 0
     curve: list[LossRow] = field(default_factory=list)
+    #: the steps since the last row of the curve: all its columns but the step
+    record: list[tuple[float, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.optimiser, self.schedule = make_optimiser(self.model, self.recipe, self.strategy)
@@ -59,36 +66,39 @@ class Training:
         self,
         batches: Iterator[Sample],
         log_every: int,
-        save_every: int,
-        save: Callable[[dict[str, Any]], None],
+        after_step: Callable[[], None],
         progress: Callable[[LossRow], None],
+        clips: Callable[[int], str] = lambda _: "unknown clips",
     ) -> None:
         """Train to the recipe's last step.
 
         Args:
             batches: one per step that is left.
             log_every: steps between rows of the loss curve.
-            save_every: steps between calls of ``save`` with the state.
-            save: keeps the state.
+            after_step: keeps the state, for example; may end the training by an exception.
             progress: told every row.
+            clips: names those of a step, which is counted from 0.
 
         Raises:
-            UserError: when the loss is no longer finite, or memory runs out and no model is leaner.
+            UserError: when the loss is not finite and such a step may not be skipped, or memory runs out and
+                no model is leaner. Then no step is half done.
+            MemoryError: when that of the machine runs out.
         """
         self.model.train()
-        record: list[tuple[float, ...]] = []
         since = time.perf_counter()
         for batch in batches:
-            while (terms := self._attempt(batch)) is None:
-                self._become_leaner()
-            record.append(terms)
+            terms = self._terms(batch)
+            if terms is None:
+                self.not_finite.meet(self.step + 1, clips(self.step))
+                # the rate falls to its end all the same
+                self.schedule.step()
+            since, before = time.perf_counter(), since
+            if terms is not None:
+                self.record.append((*terms, since - before))
             self.step += 1
-            if self.step % log_every == 0 or self.step == self.recipe.steps:
-                now = time.perf_counter()
-                self._log(record, (now - since) / len(record), progress)
-                record, since = [], now
-                if self.step % save_every == 0:
-                    save(self.state())
+            if self.record and (self.step % log_every == 0 or self.step == self.recipe.steps):
+                self._log(progress)
+            after_step()
 
     def state(self) -> dict[str, Any]:
         """Everything that ``restore`` needs."""
@@ -98,7 +108,10 @@ class Training:
             "schedule": self.schedule.state_dict(),
             "step": self.step,
             "rungs_left_behind": self.rungs_left_behind,
+            "skipped": list(self.not_finite.skipped),
             "curve": [tuple(row) for row in self.curve],
+            "record": list(self.record),
+            "random": random_state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -109,7 +122,20 @@ class Training:
         self.step = state["step"]
         while self.rungs_left_behind < state["rungs_left_behind"]:
             self._become_leaner()
+        self.not_finite.skipped = list(state["skipped"])
         self.curve = [LossRow(*row) for row in state["curve"]]
+        self.record = list(state["record"])
+        restore_random_state(state["random"])
+
+    def _terms(self, batch: Sample) -> tuple[float, ...] | None:
+        """What a step has to tell; None when it is not finite, and then nothing was updated."""
+        try:
+            while (terms := self._attempt(batch)) is None:
+                self._become_leaner()
+        except FloatingPointError:
+            self.optimiser.zero_grad(set_to_none=True)
+            return None
+        return terms
 
     def _attempt(self, batch: Sample) -> tuple[float, ...] | None:
         """What ``_train_step`` returns; None when memory ran out, and then nothing has changed."""
@@ -117,6 +143,9 @@ class Training:
             return self._train_step(batch)
         except torch.OutOfMemoryError:
             return None
+        except RuntimeError as error:
+            raise_if_host_is_full(error)
+            raise
 
     def _become_leaner(self) -> None:
         # the error is gone by now, and with it what it kept of the step
@@ -144,20 +173,14 @@ class Training:
         self.optimiser.zero_grad(set_to_none=True)
         terms = self._loss(batch)
         # before the backward pass: sampling at positions that are not finite crashes it
-        self._check_finite(terms.total)
+        _check_finite(terms.total)
         terms.total.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.gradient_clip)
-        self._check_finite(norm)
+        _check_finite(norm)
         claim_step(self.optimiser)
         self.optimiser.step()
         self.schedule.step()
         return (*(term.item() for term in terms), norm.item(), float(learning_rate))
-
-    def _check_finite(self, value: Tensor) -> None:
-        if not torch.isfinite(value):
-            raise UserError(
-                f"the loss or its gradient is not finite at step {self.step + 1}; lower recipe.learning_rate"
-            )
 
     def _loss(self, batch: Sample) -> LossTerms:
         device = next(self.model.parameters()).device
@@ -168,12 +191,17 @@ class Training:
         _, _, predictions = self.model(video.float(), queries, self.recipe.iterations, is_train=True)
         return tracking_loss(predictions, trajectory, visibility, valid, self.recipe.loss)
 
-    def _log(
-        self, record: list[tuple[float, ...]], seconds: float, progress: Callable[[LossRow], None]
-    ) -> None:
-        loss, coordinate, visibility, norm, _ = (
-            sum(column) / len(record) for column in zip(*record, strict=True)
+    def _log(self, progress: Callable[[LossRow], None]) -> None:
+        loss, coordinate, visibility, norm, _, seconds = (
+            sum(column) / len(self.record) for column in zip(*self.record, strict=True)
         )
-        row = LossRow(self.step, loss, coordinate, visibility, norm, record[-1][-1], seconds)
+        learning_rate = self.record[-1][4]
+        row = LossRow(self.step, loss, coordinate, visibility, norm, learning_rate, seconds)
         self.curve.append(row)
+        self.record = []
         progress(row)
+
+
+def _check_finite(value: Tensor) -> None:
+    if not torch.isfinite(value):
+        raise FloatingPointError

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from cotracker_pipeline.config import Augmentation, Clip
-from cotracker_pipeline.data.clips import ClipDataset, batches
+from cotracker_pipeline.data.clips import ClipDataset
+from cotracker_pipeline.data.loading import batches
 from cotracker_pipeline.data.store import Sequence, write_shard
 from cotracker_pipeline.errors import UserError
 

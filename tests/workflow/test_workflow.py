@@ -150,6 +150,9 @@ def test_what_is_in_own_folders_is_an_input(clone: Path) -> None:
 def test_a_study_on_the_command_line_stands_alone(clone: Path) -> None:
     jobs = planned(clone, "--configfile", TINY)
     assert jobs["predict_memory"] == 3
+    assert not (clone / "results").exists()
+    touched = snakemake(clone, "--touch", "--cores", "1", "--configfile", TINY)
+    assert touched.returncode == 0, touched.stdout
     assert yaml.safe_load((clone / "results/tiny/study.yaml").read_text()) == yaml.safe_load(
         (clone / TINY).read_text()
     )

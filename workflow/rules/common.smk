@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cotracker_pipeline import dependencies
 from cotracker_pipeline.config import parse_study
 from cotracker_pipeline.data.published import PUBLISHED, RECORD
 from cotracker_pipeline.errors import UserError
-from cotracker_pipeline.files import write_text
+from cotracker_pipeline.files import claim, write_text
 
 # ".venv/bin/snakemake" without activation: "python" in a rule is the Python of Snakemake
 os.environ.update(
@@ -22,22 +23,32 @@ os.environ.update(
     )
 )
 
+# SLURM may send it to a whole job before the time limit; trainings heed it, the others are to wait for them
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
 FORMATS = ("csv", "md", "tex", "html")
+TABLES = ("memory", "measured", "budgets", "accuracy")
 FIGURES = ("memory", "timelines", "inference", "trade-off", "loss")
 
 
 def read_study(values):
     """The checked study; a mistake in it reaches the user as one sentence, without a traceback."""
     try:
-        return parse_study(
-            values, ", ".join(map(str, workflow.configfiles)) or "configuration"
-        )
+        return parse_study(values, SOURCE)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
 
 
-def write_study(path, values):
-    """Hand the effective configuration to the steps; a file that says so already stays as it is."""
+def begin(path, values):
+    """Hand the effective configuration to the steps, unless another Snakemake computes the same study.
+
+    Snakemake's own lock is not enough: a run that ends removes those of all others in this folder, too.
+    A file that says so already stays as it is.
+    """
+    try:
+        LOCKS.append(claim(Path(path).with_name(".lock"), "another Snakemake"))
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     if not os.path.isfile(path) or Path(path).read_text(encoding="utf-8") != text:
         write_text(path, text)
@@ -212,6 +223,7 @@ def all_results():
     ]
 
 
+SOURCE = ", ".join(map(str, workflow.configfiles)) or "configuration"
 STUDY = read_study(config)
 RESULTS = f"results/{STUDY.study}"
 STUDY_FILE = f"{RESULTS}/study.yaml"
@@ -220,8 +232,10 @@ BUDGETS_FIGURE = f"{RESULTS}/figures/budgets.svg"
 # what the steps that run a model ask for: trainings on a CPU need not take turns
 GPUS = int(STUDY.training.device == "cuda")
 
+# held until this process ends
+LOCKS = []
+
 validate(config, "../schemas/study.schema.json", set_default=False)
-write_study(STUDY_FILE, config)
 
 
 wildcard_constraints:
@@ -235,12 +249,6 @@ wildcard_constraints:
     table="|".join(
         map(
             re.escape,
-            [
-                "memory",
-                "measured",
-                "budgets",
-                "accuracy",
-                *(f"ablation-{name}" for name in STUDY.ablations),
-            ],
+            [*TABLES, *(f"ablation-{name}" for name in STUDY.ablations)],
         )
     ),

@@ -1,3 +1,8 @@
+# what says only which trainings there are, how often they save, and what they do at a fault
+BOOKKEEPING = ["seeds", "save_every", "workers", "read_ahead", "on_nan", "skip_damaged"]
+
+
+# the shell gives way to these steps ("exec"): it would end at the signal at which they write their state
 rule warm_up:
     input:
         code=modules("warm_up"),
@@ -18,11 +23,12 @@ rule warm_up:
         settings=lambda wildcards: plain(STUDY.training.warm_up),
         augmentation=plain(STUDY.training.augmentation),
         device=STUDY.training.device,
+        state=f"{RESULTS}/train/warm_up/state",
     message:
         "Training the encoder that all variants start from"
     shell:
-        "python -m cotracker_pipeline.warm_up --config {params.study:q}"
-        " --data {input.data:q} --output {output.encoder:q} > {log:q} 2>&1"
+        "exec python -m cotracker_pipeline.warm_up --config {params.study:q}"
+        " --data {input.data:q} --state-dir {params.state:q} --output {output.encoder:q} > {log:q} 2>&1"
 
 
 rule train:
@@ -43,9 +49,7 @@ rule train:
     params:
         study=STUDY_FILE,
         variant=variant_of,
-        training=plain(
-            STUDY.training, without=["seeds", "save_every", "workers", "read_ahead"]
-        ),
+        training=plain(STUDY.training, without=BOOKKEEPING),
         # no output: a job that fails or is interrupted must find it again
         state=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/state",
         warm_start=lambda wildcards, input: (
@@ -54,7 +58,7 @@ rule train:
     message:
         "Training {wildcards.variant} with seed {wildcards.seed}"
     shell:
-        "python -m cotracker_pipeline.train --config {params.study:q}"
+        "exec python -m cotracker_pipeline.train --config {params.study:q}"
         " --variant {wildcards.variant:q} --seed {wildcards.seed} --data {input.data:q}"
         " {params.warm_start:q} --state-dir {params.state:q}"
         " --loss-curve {output.loss_curve:q} --output {output.model:q} > {log:q} 2>&1"

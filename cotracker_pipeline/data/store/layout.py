@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
-from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.errors import DamagedData, UserError
 
 FORMAT = "ptdata"
 VERSION = 1
@@ -25,7 +25,7 @@ def open_shard(path: str | os.PathLike[str]) -> h5py.File:
         # shards never change once renamed into place, and locks fail on many cluster file systems
         file = h5py.File(path, "r", locking=False)
     except OSError as error:
-        raise UserError(
+        raise DamagedData(
             f"{path}: cannot be read as HDF5, it is truncated or of another format; make it again"
         ) from error
     problem = _format_problem(file)

@@ -10,7 +10,7 @@ import simplejpeg
 
 from cotracker_pipeline.data.store.layout import open_shard, shape_problems
 from cotracker_pipeline.data.store.sequence import Sequence
-from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.errors import DamagedData
 
 
 class ShardReader:
@@ -32,7 +32,7 @@ class ShardReader:
 
     def _checked_attributes(self, group: h5py.Group) -> dict[str, Any]:
         for problem in shape_problems(group):
-            raise UserError(f"{self.path}: {group.name}: {problem}; make the file again")
+            raise DamagedData(f"{self.path}: {group.name}: {problem}; make the file again")
         return dict(group.attrs)
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class ShardReader:
     def frames(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Frames ``start`` to ``stop`` (excluded; ``None``: the end) -> (t, H, W, 3) uint8, RGB.
 
-        Raises ``IndexError`` when they are not all in the video, ``UserError`` when a frame is damaged.
+        Raises ``IndexError`` when they are not all in the video, ``DamagedData``.
         """
         length = int(self._attributes[index]["T"])
         stop = length if stop is None else stop
@@ -72,14 +72,22 @@ class ShardReader:
         try:
             return _read_jpeg(group, start, stop) if "jpeg" in group else group["video"][start:stop]
         except (OSError, ValueError) as error:
-            raise UserError(f"{self.path}: {group.name}: a frame is damaged; make the file again") from error
+            raise DamagedData(
+                f"{self.path}: {group.name}: a frame is damaged; make the file again"
+            ) from error
 
     def labels(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Tracks (N, T, 2) float32 raster pixels, visible (N, T) bool, valid (N, T) bool."""
+        """Tracks (N, T, 2) float32 raster pixels, visible (N, T) bool, valid (N, T) bool.
+
+        Raises ``DamagedData``.
+        """
         group = self._group(index)
-        visible = group["visible"][:]
-        valid = group["valid"][:] if "valid" in group else np.ones_like(visible)
-        return group["tracks"][:], visible, valid
+        try:
+            visible = group["visible"][:]
+            valid = group["valid"][:] if "valid" in group else np.ones_like(visible)
+            return group["tracks"][:], visible, valid
+        except OSError as error:
+            raise self._damaged(group, "the labels are") from error
 
     def query(self, index: int) -> np.ndarray | None:
         """The data set's own queries (Q, 3) float32: frame, x, y in raster pixels; ``None``: it has none."""
@@ -103,6 +111,9 @@ class ShardReader:
             attrs=self.attributes(index),
             extra=self.extra(index),
         )
+
+    def _damaged(self, group: h5py.Group, what: str) -> DamagedData:
+        return DamagedData(f"{self.path}: {group.name}: {what} damaged; make the file again")
 
     def _group(self, index: int) -> h5py.Group:
         # an HDF5 handle must not cross a fork

@@ -1,0 +1,96 @@
+"""When the state of a training is kept, and that nothing done is lost when it ends early."""
+
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from cotracker_pipeline.errors import Interrupted, UserError
+from cotracker_pipeline.files import claim
+from cotracker_pipeline.training.state import LOCK, discard_state, load_state, save_state
+from cotracker_pipeline.training.stopping import StopRequests
+
+
+class Continuable(Protocol):
+    """What can be stopped between two steps and continued from its state."""
+
+    step: int
+
+    def state(self) -> dict[str, Any]:
+        """Everything that ``restore`` needs."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what ``state`` returned."""
+
+
+class Keeper:
+    """Keeps the state of ``training`` in ``folder``.
+
+    Entered, it continues from the state that is there; another process cannot enter then. It keeps the state
+    when a ``UserError`` ends the block, which must leave ``training`` between two steps.
+
+    Args:
+        training: whose state it is.
+        folder: of the last states.
+        fingerprint: names what is computed; states of another one are not continued.
+        every: steps between states.
+    """
+
+    def __init__(self, training: Continuable, folder: Path, fingerprint: str, every: int) -> None:
+        self.training = training
+        self.folder = folder
+        self.fingerprint = fingerprint
+        self.every = every
+        self._requests = StopRequests()
+        self._kept = 0
+
+    def __enter__(self) -> Self:
+        self._lock = claim(self.folder / LOCK, "another process that trains the same")
+        if state := load_state(self.folder, self.fingerprint):
+            self.training.restore(state)
+            self._kept = self.training.step
+        self._requests.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if isinstance(error, UserError):
+                # a disk that is full is what the error is about already
+                with suppress(UserError):
+                    self._keep()
+                # the error may come from a process that reads clips and ended at the same signal
+                if self._kept == self.training.step:
+                    self._stop_if_asked()
+        finally:
+            self._requests.__exit__(kind, error, trace)
+            self._lock.release()
+
+    def after_step(self) -> None:
+        """Keep the state if it is time to.
+
+        Raises:
+            Interrupted: when the process was asked to stop; the state is kept.
+            UserError: when the state cannot be written.
+        """
+        if self._requests.received or self.training.step % self.every == 0:
+            self._keep()
+        self._stop_if_asked()
+
+    def discard(self) -> None:
+        """Delete the states: the training has ended and its results are written."""
+        discard_state(self.folder)
+
+    def _keep(self) -> None:
+        if self.training.step > self._kept:
+            save_state(self.folder, {**self.training.state(), "fingerprint": self.fingerprint})
+            self._kept = self.training.step
+
+    def _stop_if_asked(self) -> None:
+        if request := self._requests.received:
+            raise Interrupted(
+                f"{request.name} came; {self.folder} holds the {self.training.step} steps that are done, and "
+                "the same command continues",
+                request,
+            )

@@ -1,0 +1,35 @@
+"""Being asked to stop: by SLURM before a limit, by Snakemake, by Ctrl-C."""
+
+import signal
+from types import FrameType, TracebackType
+from typing import Self
+
+#: SLURM sends either before the time limit; both are sent to a job that is cancelled or gives way.
+REQUESTS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+
+
+class StopRequests:
+    """While it is entered, the first signal is remembered; a second Ctrl-C interrupts at once.
+
+    Attributes:
+        received: the first request; None before there is one.
+    """
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+
+    def __enter__(self) -> Self:
+        self._before = {request: signal.signal(request, self._remember) for request in REQUESTS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for request, handler in self._before.items():
+            signal.signal(request, handler)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.received = self.received or signal.Signals(number)
