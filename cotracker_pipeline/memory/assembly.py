@@ -8,7 +8,7 @@ from cotracker_pipeline.memory.query_frames import published_query_frames
 from cotracker_pipeline.memory.step import Batch, TrainingStep
 from cotracker_pipeline.models.active_tracks import active_counts
 from cotracker_pipeline.models.build import build_model
-from cotracker_pipeline.models.cotracker2 import window_starts
+from cotracker_pipeline.models.windows import window_starts
 from cotracker_pipeline.training.losses import tracking_loss
 from cotracker_pipeline.training.optimisation import make_optimiser
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cotracker_pipeline.models.cotracker2 import WindowPredictions
+from cotracker_pipeline.models.predictions import WindowPredictions
 
 #: Weight of an iteration relative to the next one.
 ITERATION_DECAY = 0.8

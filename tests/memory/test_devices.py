@@ -24,7 +24,7 @@ from small_steps import CLIP, MODEL, STUDY, small_step
 from cotracker_pipeline.memory.ledger import GRANULE
 from cotracker_pipeline.memory.step import track_training_step
 from cotracker_pipeline.memory.tracker import MemoryTracker
-from cotracker_pipeline.models import cotracker2
+from cotracker_pipeline.models import cotracker2, tracker
 from cotracker_pipeline.models.cuda_autocast import CudaAutocast
 
 LOW = [name for name in STUDY.variants if STUDY.variant(name).strategy.precision == "bf16"]
@@ -56,7 +56,8 @@ def test_a_cpu_does_what_meta_does(track, name: str):
 @pytest.mark.parametrize("name", LOW)
 def test_a_cpu_does_what_meta_does_under_bf16(track, name: str, monkeypatch: pytest.MonkeyPatch):
     """With CUDA's lists on both; the statistics of instance norm differ, and nothing else."""
-    monkeypatch.setattr(cotracker2, "autocast", cuda_autocast)
+    for module in (cotracker2, tracker):
+        monkeypatch.setattr(module, "autocast", cuda_autocast)
     meta, real = track(name, "meta"), track(name, "cpu")
     pairs = list(zip(story(meta), story(real, without=counters(real)), strict=True))
     assert all(on_meta[0] == on_cpu[0] for on_meta, on_cpu in pairs)
