@@ -24,7 +24,7 @@ from cotracker_pipeline.models.encoder import Encoder
 from cotracker_pipeline.models.first_estimate import FIRST_ESTIMATES
 from cotracker_pipeline.models.local_correlation import LocalCorrelation
 from cotracker_pipeline.models.precision import autocast, computed_dtype
-from cotracker_pipeline.models.predictions import WindowPredictions
+from cotracker_pipeline.models.predictions import WindowPredictions, from_query_on
 from cotracker_pipeline.models.recomputation import recompute, recompute_if
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
 from cotracker_pipeline.models.tracker import Tracker
@@ -35,6 +35,7 @@ from cotracker_pipeline.models.windows import (
     frames_padded,
     frames_read,
     overwrite,
+    sliding_windows,
     window_starts,
 )
 
@@ -119,7 +120,7 @@ class CoTracker2(Tracker):
 
     def windows(self, frames: int) -> list[range]:
         """As ``Tracker``."""
-        return [range(start, start + self.window_len) for start in window_starts(frames, self.window_len)]
+        return sliding_windows(frames, self.window_len)
 
     def track(
         self,
@@ -144,8 +145,7 @@ class CoTracker2(Tracker):
                 coords, logits, windows = self._track(maps, iters, queries)
         if not is_train:
             return coords, logits.sigmoid(), None
-        frame = torch.arange(maps.shape[1], device=maps.device)
-        mask = queries[:, None, :, 0] <= frame[None, :, None]
+        mask = from_query_on(queries, maps.shape[1])
         return coords, logits.sigmoid(), WindowPredictions(*windows, mask)
 
     def _track(

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
+
+
+def from_query_on(queries: Tensor, frames: int) -> Tensor:
+    """(B, T, N) boolean: the frames from the query of each of ``queries`` (B, N, 3) on."""
+    frame = torch.arange(frames, device=queries.device)
+    return queries[:, None, :, 0] <= frame[None, :, None]
 
 
 @dataclass(frozen=True)

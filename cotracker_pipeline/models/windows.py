@@ -16,6 +16,11 @@ def window_starts(frames: int, window_len: int) -> Iterator[int]:
     yield from range(0, max(frames - step, 1), step)
 
 
+def sliding_windows(frames: int, window_len: int) -> list[range]:
+    """The frames of each window; those of the last may reach beyond the clip."""
+    return [range(start, start + window_len) for start in window_starts(frames, window_len)]
+
+
 def frames_read(frames: int, window_len: int) -> int:
     """Up to which frame the last window of a clip reaches."""
     *_, last = window_starts(frames, window_len)
