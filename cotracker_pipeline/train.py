@@ -18,7 +18,7 @@ from cotracker_pipeline.data.clips import ClipDataset, batches
 from cotracker_pipeline.files import atomic_path
 from cotracker_pipeline.models.build import build_model, rebuild_model
 from cotracker_pipeline.models.checkpoints import load_weights, save_model
-from cotracker_pipeline.models.cotracker2 import CoTracker2
+from cotracker_pipeline.models.tracker import Tracker
 from cotracker_pipeline.training.device import use_device
 from cotracker_pipeline.training.loop import LossRow, Training
 from cotracker_pipeline.training.state import discard_state, load_state, save_state
@@ -91,7 +91,7 @@ def rebuilding(study: Study, variant: Variant) -> Callable[[nn.Module, Strategy]
     return lambda model, strategy: rebuild_model(model, study.training.model, variant.recipe, strategy)
 
 
-def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | None) -> CoTracker2:
+def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | None) -> Tracker:
     """Fresh weights that depend on the seed, with the encoder of ``warm_start`` if there is one."""
     device = use_device(study.training.device, study.training.threads)
     torch.manual_seed(seed)

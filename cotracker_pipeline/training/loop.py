@@ -11,13 +11,17 @@ from torch import Tensor, nn
 from cotracker_pipeline.config import Recipe, Strategy
 from cotracker_pipeline.data.clips import Sample
 from cotracker_pipeline.errors import UserError
-from cotracker_pipeline.training.losses import LossTerms, tracking_loss
+from cotracker_pipeline.training.losses import LossTerms
+from cotracker_pipeline.training.objective import training_loss
 from cotracker_pipeline.training.optimisation import claim_step, make_optimiser
 from cotracker_pipeline.training.queries import sample_training_queries
 
 
 class LossRow(NamedTuple):
-    """One row of the loss curve: means over the steps since the row before."""
+    """One row of the loss curve: means over the steps since the row before.
+
+    The loss of confidence is 0 for a model without.
+    """
 
     step: int
     loss: float
@@ -26,6 +30,7 @@ class LossRow(NamedTuple):
     gradient_norm: float
     learning_rate: float
     seconds: float
+    confidence_loss: float = 0.0
 
 
 @dataclass
@@ -139,7 +144,7 @@ class Training:
             torch.cuda.empty_cache()
 
     def _train_step(self, batch: Sample) -> tuple[float, ...]:
-        """Loss, coordinate loss, visibility loss, gradient norm and learning rate of one step."""
+        """Loss, coordinate, visibility and confidence loss, gradient norm and learning rate of one step."""
         learning_rate = self.schedule.get_last_lr()[0]
         self.optimiser.zero_grad(set_to_none=True)
         terms = self._loss(batch)
@@ -151,7 +156,8 @@ class Training:
         claim_step(self.optimiser)
         self.optimiser.step()
         self.schedule.step()
-        return (*(term.item() for term in terms), norm.item(), float(learning_rate))
+        losses = (0.0 if term is None else term.item() for term in terms)
+        return (*losses, norm.item(), float(learning_rate))
 
     def _check_finite(self, value: Tensor) -> None:
         if not torch.isfinite(value):
@@ -164,16 +170,17 @@ class Training:
         video, trajectory, visibility, valid = (part.to(device, non_blocking=True) for part in batch)
         # the step names the random numbers, so that a continued training draws the same ones
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
-        queries = sample_training_queries(trajectory, visibility, generator)
-        _, _, predictions = self.model(video.float(), queries, self.recipe.iterations, is_train=True)
-        return tracking_loss(predictions, trajectory, visibility, valid, self.recipe.loss)
+        queries = sample_training_queries(trajectory, visibility, generator, self.recipe.query_sampling)
+        *_, predictions = self.model(video.float(), queries, self.recipe.iterations, is_train=True)
+        return training_loss(predictions, trajectory, visibility, valid, self.recipe)
 
     def _log(
         self, record: list[tuple[float, ...]], seconds: float, progress: Callable[[LossRow], None]
     ) -> None:
-        loss, coordinate, visibility, norm, _ = (
+        loss, coordinate, visibility, confidence, norm, _ = (
             sum(column) / len(record) for column in zip(*record, strict=True)
         )
-        row = LossRow(self.step, loss, coordinate, visibility, norm, record[-1][-1], seconds)
+        rate = record[-1][-1]
+        row = LossRow(self.step, loss, coordinate, visibility, norm, rate, seconds, confidence)
         self.curve.append(row)
         progress(row)
