@@ -16,8 +16,8 @@ from cotracker_pipeline.models.correlation import neighbourhood
 from cotracker_pipeline.models.recomputation import recompute, recompute_if
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
 
-#: Tracks that ``LocalCorrelationEmbedding`` correlates at a time: 12 MB of features per frame.
-TRACKS_AT_A_TIME = 32
+#: Tracks that ``LocalCorrelationEmbedding`` correlates at a time: features of 1.6 MB per frame and level.
+TRACKS_AT_A_TIME = 64
 
 
 class CorrelationEmbedding(nn.Module):
