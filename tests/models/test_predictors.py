@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small_models import TINY
+from small_models import TINY, TINY_OF
 
 from cotracker_pipeline.config import Evaluation, Recipe, Strategy
 from cotracker_pipeline.errors import UserError
@@ -50,6 +50,20 @@ def test_tracker_of_a_checkpoint(checkpoint, mode):
     assert visible.shape == (2, 6)
     assert visible.dtype == bool
     assert np.isfinite(tracks).all()
+
+
+@pytest.mark.parametrize("architecture", ["cotracker3-online", "cotracker3-offline"])
+def test_visible_is_what_is_visible_and_trusted(architecture):
+    torch.manual_seed(0)
+    model = build_model(TINY_OF[architecture], Recipe(), Strategy())
+    queries = torch.tensor([[[0.0, 5.0, 9.0], [2.0, 20.0, 4.0]]])
+    predictor = Predictor(model, (32, 48), support_grid=0, iterations=2)
+    encoded = predictor.encode(255 * torch.rand(1, 5, 3, 32, 48))
+    tracks, visibility = predictor(encoded, queries)
+    with torch.no_grad():
+        coords, visible, confidence, _ = model.track(encoded.maps, queries, 2)
+    assert torch.allclose(tracks, coords)
+    assert torch.allclose(visibility, visible * confidence)
 
 
 def test_the_trackers_of_a_checkpoint_encode_a_video_once(checkpoint, monkeypatch):
