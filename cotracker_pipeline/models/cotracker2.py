@@ -36,7 +36,6 @@ from cotracker_pipeline.models.windows import (
     frames_read,
     overwrite,
     sliding_windows,
-    window_starts,
 )
 
 #: Visibility logit that every track starts with.
@@ -166,10 +165,10 @@ class CoTracker2(Tracker):
         logits = queries.new_zeros(batch, frames, tracks)
         window_coords, window_logits = [], []
         refine = self._refine_recomputed if "iteration" in self.strategy.checkpoint else self._refine
-        for window_index, start in enumerate(window_starts(frames, self.window_len)):
-            count = counts[window_index] if counts else tracks
-            end = min(start + self.window_len, frames)
-            window = maps[:, start : start + self.window_len]
+        for index, (start, stop) in enumerate((each.start, each.stop) for each in self.windows(frames)):
+            count = counts[index] if counts else tracks
+            end = min(stop, frames)
+            window = maps[:, start:stop]
             features = first_tracks(query_features, count, 1)
             estimate = self.first_estimate(window, query_coords[:, :count], features)
             state = self._window_state(

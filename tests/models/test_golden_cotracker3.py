@@ -6,18 +6,22 @@ import numpy as np
 import pytest
 import torch
 
+from cotracker_pipeline.config import Strategy
 from cotracker_pipeline.models import CoTracker3Offline, CoTracker3Online
 from cotracker_pipeline.models.cotracker3 import CoTracker3
+from cotracker_pipeline.rungs import RUNGS
 from cotracker_pipeline.training.confident_losses import confident_tracking_loss
 
 COORDS, PROBABILITY = 2e-4, 2e-5
 MODELS = {"online": CoTracker3Online, "offline": CoTracker3Offline}
 
 
-def build(rule, case) -> CoTracker3:
-    # the published online model computes the mask, but does not use it
+def build(rule, case, strategy: Strategy = Strategy()) -> CoTracker3:  # noqa: B008  immutable
     online = "online" in case.meta["model"]
-    options = {"use_attention_mask": False} if online else {}
+    options = {"strategy": strategy}
+    if online:
+        # the published model computes the mask, but does not use it
+        options["use_attention_mask"] = False
     model = MODELS["online" if online else "offline"](case.meta["window_len"], **options)
     return rule.fill_(model, case.meta["seed"])
 
@@ -49,8 +53,21 @@ def test_published_loss_and_gradients(rule, golden, near, name):
     model = build(rule, case)
     calls = []
     model.updateformer.register_forward_hook(lambda _, inputs, delta: calls.append((inputs[0], delta)))
-    *_, predictions = model(case.video, case["queries"], case.meta["iters"], is_train=True)
+    check_training(case, model, near)
     check_tokens(case, calls, near)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rung", ["fast", "minimal"])
+@pytest.mark.parametrize("name", ["v3_g_online_train", "v3_g_offline_train"])
+def test_rungs_learn_the_same(rule, golden, near, name, rung):
+    """Without what the published loss reads of tracks before their query; these two contain the others."""
+    strategy = Strategy(**{**RUNGS[rung], "skip_unused": False})
+    check_training(golden(name), build(rule, golden(name), strategy), near)
+
+
+def check_training(case, model, near) -> None:
+    *_, predictions = model(case.video, case["queries"], case.meta["iters"], is_train=True)
     loss = confident_tracking_loss(
         predictions, case["gt_traj"], case["gt_vis"], case["gt_valid"], "published"
     )

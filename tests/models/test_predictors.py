@@ -7,7 +7,7 @@ from small_models import TINY, TINY_OF
 
 from cotracker_pipeline.config import Evaluation, Recipe, Strategy
 from cotracker_pipeline.errors import UserError
-from cotracker_pipeline.models import CoTracker2
+from cotracker_pipeline.models import CoTracker2, CoTracker3Offline
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.checkpoints import load_model, load_weights, save_model
 from cotracker_pipeline.models.predictors import Predictor, load_trackers, support_points
@@ -21,6 +21,17 @@ def test_joint_prediction(rule, golden, near):
     count = case.meta["N"]
     near(case.name, "joint coordinates (px)", tracks, case["joint_coords"][:, :, :count], 2e-4)
     near(case.name, "joint visibility", visibility, case["joint_vis"][:, :, :count], 2e-5)
+
+
+def test_joint_prediction_of_cotracker3(rule, golden, near):
+    case = golden("v3_i_eval_predictor")
+    model = rule.fill_(CoTracker3Offline(), case.meta["seed"])
+    meta = case.meta
+    video = rule.video(meta["seed"], meta["video_name"], meta["T"], meta["H"], meta["W"])
+    predictor = Predictor(model, tuple(meta["interp_shape"]), support_grid=3, iterations=2)
+    tracks, visibility = predictor(predictor.encode(torch.from_numpy(video)), case["queries"])
+    near(case.name, "joint coordinates (px)", tracks, case["joint_coords"], 2e-4)
+    near(case.name, "joint visibility", visibility, case["joint_vis"], 2e-5)
 
 
 def test_support_grids(golden, near):
