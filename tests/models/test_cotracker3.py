@@ -103,18 +103,19 @@ def test_offline_trains_every_frame_and_online_those_from_the_query_on():
     assert masks[1].all()
 
 
-def test_a_window_is_told_what_the_one_before_has_found():
-    """Visibility and confidence are carried over with their gradient, positions without."""
+def test_windows_are_coupled_by_visibility_and_not_by_positions():
+    """What the second window starts from was added to in the first: with a gradient for visibility only."""
     model = tiny("cotracker3-online")
     video, queries = clip(1, 6, 3)
     queries[..., 0] = 0
     *_, predictions = model(video, queries, 1, is_train=True)
-    first, second = predictions.visibility_logits[0][0], predictions.visibility_logits[1][0]
-    [gradient] = torch.autograd.grad(second.sum(), first, retain_graph=True, allow_unused=True)
-    assert gradient is None  # a view of the state; what carries the gradient is the state itself
-    head = model.updateformer.vis_conf_head.bias
-    [through_both] = torch.autograd.grad(second.sum(), head, retain_graph=True)
-    assert through_both[0].item() > second.numel()
+    visibility, coords = predictions.visibility_logits[1][0], predictions.coords[1][0] / model.stride
+    transformer = model.updateformer
+    biases = [transformer.vis_conf_head.bias, transformer.flow_head.bias]
+    [of_visibility, _] = torch.autograd.grad(visibility.sum(), biases, retain_graph=True)
+    [_, of_coords] = torch.autograd.grad(coords.sum(), biases, retain_graph=True)
+    assert of_visibility[0].item() > 1.5 * visibility.numel()
+    assert of_coords[0].item() == pytest.approx(visibility.numel())
 
 
 @pytest.mark.parametrize("kind", KINDS)
