@@ -74,7 +74,7 @@ class CorrelationEmbedding(nn.Module):
         points = centres[..., None, :] + neighbourhood(self.radius, centres)
         samples = sample_maps(maps, rearrange(points, "b n s k xy -> (b s) (n k) xy"))
         around = rearrange(samples, "(b s) (n k) c -> b n (s k) c", b=len(centres), n=centres.shape[1])
-        products = torch.matmul(around, support.transpose(-1, -2).to(around.dtype))
+        products = torch.matmul(around, support.transpose(-1, -2))
         return rearrange(products, "b n (s k) j -> b n s (k j)", s=centres.shape[2])
 
     def mlp(self, volume: Tensor) -> Tensor:

@@ -86,8 +86,9 @@ class CoTracker3(Tracker):
 
     def _estimate(self, maps: Tensor, query_coords: Tensor, support: Sequence[Tensor]) -> Tensor:
         """(B, S, N, 2): where tracks start, from maps (B, S, C, H, W), queries and their surroundings."""
-        centre = support[0].shape[2] // 2
-        return self.first_estimate(maps, query_coords, support[0][:, :, centre])
+        features = support[0][:, :, support[0].shape[2] // 2]
+        # as if each channel had a variance of 1, not the feature a length of 1: the best match stands out
+        return self.first_estimate(maps, query_coords, features * features.shape[-1])
 
     def _refine(
         self, state: Tensor, mask: Mask, support: list[Tensor], pyramid: list[Tensor], iters: int

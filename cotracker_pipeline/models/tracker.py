@@ -9,6 +9,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
+from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.encoder import Encoder, encode_video, normalised
 from cotracker_pipeline.models.precision import autocast
 from cotracker_pipeline.models.recomputation import recompute_if
@@ -100,6 +101,6 @@ class Tracker(nn.Module, ABC):
         with autocast(self.strategy.precision, images.device):
             return self._features(images)
 
-    def _update(self, tokens: Tensor, mask: Any) -> Tensor:
+    def _update(self, tokens: Tensor, mask: Mask) -> Tensor:
         """A method of this model, by which predictions of memory know a part that is repeated."""
         return self.updateformer(tokens, mask)
