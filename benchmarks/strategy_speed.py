@@ -37,7 +37,7 @@ from cotracker_pipeline.memory.step import Batch, track_inference, track_trainin
 from cotracker_pipeline.models.active_tracks import active_counts
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.compilation import compiled
-from cotracker_pipeline.models.cotracker2 import window_starts
+from cotracker_pipeline.models.windows import window_starts
 from cotracker_pipeline.rungs import RUNGS, TRACKING
 from cotracker_pipeline.training.device import use_device
 from cotracker_pipeline.training.losses import tracking_loss

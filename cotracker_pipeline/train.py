@@ -18,7 +18,7 @@ from cotracker_pipeline.files import atomic_path
 from cotracker_pipeline.models.build import build_model, rebuild_model
 from cotracker_pipeline.models.checkpoints import load_weights, save_model
 from cotracker_pipeline.models.compilation import compiled
-from cotracker_pipeline.models.cotracker2 import CoTracker2
+from cotracker_pipeline.models.tracker import Tracker
 from cotracker_pipeline.training.device import use_device
 from cotracker_pipeline.training.fingerprint import fingerprint
 from cotracker_pipeline.training.keeper import Keeper
@@ -107,7 +107,7 @@ def rebuilding(study: Study, variant: Variant) -> Callable[[nn.Module, Strategy]
     )
 
 
-def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | None) -> CoTracker2:
+def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | None) -> Tracker:
     """Fresh weights that depend on the seed, with the encoder of ``warm_start`` if there is one."""
     device = use_device(study.training.device, study.training.threads)
     torch.manual_seed(seed)
