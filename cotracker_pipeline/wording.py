@@ -28,5 +28,10 @@ def _value_in_words(value: Any) -> str:
 
 def changes(planned: Section, own: Section) -> dict[str, Any]:
     """The keys of ``planned`` that differ from those of ``own``."""
-    before = own.model_dump(mode="json")
-    return {key: value for key, value in planned.model_dump(mode="json").items() if value != before[key]}
+    # a dump may leave defaults out
+    dumped = planned.model_dump(mode="json")
+    return {
+        key: dumped.get(key, getattr(planned, key))
+        for key in type(planned).model_fields
+        if getattr(planned, key) != getattr(own, key)
+    }

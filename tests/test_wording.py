@@ -4,7 +4,7 @@ import pytest
 
 from cotracker_pipeline.config import Strategy
 from cotracker_pipeline.rungs import RUNGS
-from cotracker_pipeline.wording import strategy_in_words
+from cotracker_pipeline.wording import changes, strategy_in_words
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -23,3 +23,9 @@ def test_a_rung_is_called_by_its_name(name: str, precision: str) -> None:
 )
 def test_any_other_by_what_differs(keys: dict[str, object], words: str) -> None:
     assert strategy_in_words(Strategy.model_validate(keys)) == words
+
+
+def test_what_differs_may_be_a_default() -> None:
+    compiled, plain = Strategy(compile=True), Strategy()
+    assert changes(compiled, plain) == {"compile": True}
+    assert changes(plain, compiled) == {"compile": False}
