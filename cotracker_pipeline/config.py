@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import yaml
@@ -64,6 +65,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def _added(default: Any, description: str) -> Any:
+    """A key that older studies do not have: with its default it is left out of what names their results."""
+    return Field(default, description=description, exclude_if=lambda value: value == default)
+
+
 class Strategy(Section):
     """How a step is computed. ``Strategy()`` is the plain computation of the published code."""
 
@@ -71,7 +77,9 @@ class Strategy(Section):
         "fp32", description="bf16: autocast of encoder, correlation and transformer; coordinates stay fp32"
     )
     correlation: Literal["volume", "local"] = Field(
-        "volume", description="local: only the products that are sampled, not the volume over all pixels"
+        "volume",
+        description="local: only the products that are sampled, not the volume over all pixels; of "
+        "CoTracker3 products and sampled features are computed again in the backward pass",
     )
     attention: Literal["explicit", "fused"] = Field(
         "explicit", description="fused: attention without its logits in memory"
@@ -92,11 +100,18 @@ class Strategy(Section):
         description="AdamW of all parameters at once; one after the other, without copies of all; or so with "
         "its state on the host",
     )
+    compile: Flag = _added(
+        False, "torch.compile of encoder and transformer; predictions are of the step without it"
+    )
     auto: Flag = Field(
         False,
-        description="choose all of this but the precision: the fastest rung that fits the card, and one rung "
-        "leaner whenever memory runs out all the same",
+        description="choose all of this but precision and compile: the fastest rung that fits the card, and "
+        "one rung leaner whenever memory runs out all the same",
     )
+
+
+#: Keys of a strategy that no rung names.
+BESIDE_RUNGS = {"precision", "compile"}
 
 
 StrategyName = Literal[
@@ -105,7 +120,10 @@ StrategyName = Literal[
 
 
 class Recipe(Section):
-    """What is learned. The defaults are those of the published CoTracker2 training."""
+    """What is learned. The defaults are those of the published CoTracker2 training.
+
+    CoTracker3 has no track mask, and its losses know more options.
+    """
 
     tracks: Size = Field(768, description="tracks per sample at the true size")
     corr_radius: Size = Field(3, description="correlation radius in feature pixels")
@@ -113,18 +131,50 @@ class Recipe(Section):
     use_attention_mask: Flag = Field(True, description="hide tracks from attention until they are queried")
     iterations: Size = Field(4, description="refinement iterations per window in training")
     loss: Literal["corrected", "published"] = Field(
-        "corrected", description="published: divided by N once more, visibility loss on probabilities"
+        "corrected",
+        description="published: divided by N once more, visibility loss on probabilities; of CoTracker3: "
+        "occluded positions always by L1, visibility where nothing is known",
+    )
+    position_loss: Literal["huber", "l1"] = _added(
+        "huber", "of CoTracker3: squared up to 6 pixels and linear beyond, or linear; CoTracker2's is l1"
+    )
+    only_visible: Flag = _added(False, "of CoTracker3: no loss on the positions of occluded points")
+    query_sampling: Literal["first", "random"] = _added(
+        "first",
+        "in which visible frame a track is queried: the first, and of a quarter of the tracks any; or "
+        "random: of all tracks any",
     )
     steps: Size = Field(50_000, description="optimiser steps")
     learning_rate: Amount = Field(5e-4, description="peak of the one-cycle schedule")
+    schedule: Literal["linear", "cosine"] = _added("linear", "how the learning rate rises and falls")
     weight_decay: Number = Field(1e-5, ge=0)
     gradient_clip: Amount = Field(10.0, description="largest global L2 norm of the gradient")
 
 
-class ModelSize(Section):
-    """Sizes of a CoTracker2. The defaults are those of the published model (45.5 M parameters)."""
+Architecture = Literal["cotracker2", "cotracker3-online", "cotracker3-offline"]
 
-    window_len: Size = Field(8, description="frames of a sliding window (even)")
+#: The sizes of published models that differ from those of CoTracker2.
+PUBLISHED_SIZES: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        "cotracker3-online": {"window_len": 16, "depth": 3},
+        "cotracker3-offline": {"window_len": 60, "depth": 3},
+    }
+)
+
+
+class ModelSize(Section):
+    """Sizes of a tracker. The defaults are those of the published models: 45.5 M parameters, 25.4 M of
+    CoTracker3.
+    """
+
+    architecture: Architecture = _added(
+        "cotracker2", "which tracker; CoTracker3 refines sliding windows online, or whole clips offline"
+    )
+    window_len: Size = Field(
+        8,
+        description="frames of a sliding window (even), 16 in CoTracker3 online; offline frames of the table "
+        "of time embeddings, 60, which is interpolated for other clips",
+    )
     stride: Literal[1, 2, 4, 8] = Field(4, description="pixels of the image per feature pixel")
     num_virtual_tracks: Size = 64
     model_resolution: tuple[Size, Size] = Field((384, 512), description="height, width of the position table")
@@ -135,16 +185,23 @@ class ModelSize(Section):
     )
     hidden_size: Size = Field(384, description="channels of the update transformer")
     num_heads: Size = 8
-    depth: Size = Field(6, description="time blocks, each followed by a space stage")
+    depth: Size = Field(6, description="time blocks, each followed by a space stage; 3 in CoTracker3")
     first_estimate: Literal["query", "matching"] = Field(
         "query",
         description="where a track starts in a frame that no window has seen: where it was queried or last "
         "seen, as published, or the best match of its feature, which short training needs",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _published_sizes(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        return {**PUBLISHED_SIZES.get(values.get("architecture", ""), {}), **values}
+
     @model_validator(mode="after")
     def _divisible(self) -> "ModelSize":
-        if self.window_len % 2:
+        if self.window_len % 2 and self.architecture != "cotracker3-offline":
             raise ValueError(f"window_len {self.window_len} must be even: windows overlap by half")
         if self.hidden_size % self.num_heads:
             raise ValueError(
@@ -405,14 +462,15 @@ class Resources(Section):
 
 
 class NamedStrategy(Section):
-    """A rung of the ladder, with a precision of its own; its name alone will do, too."""
+    """A rung of the ladder, and what no rung names; its name alone will do, too."""
 
     rung: StrategyName
     precision: Literal["fp32", "bf16"] | None = None
+    compile: Flag | None = None
 
 
 def _named(value: Any) -> Any:
-    """The keys of a strategy that is given by the name of its rung: all but the precision, if it has none."""
+    """The keys of a strategy that is given by the name of its rung, and of ``BESIDE_RUNGS`` what it has."""
     if isinstance(value, str):
         value = {"rung": value}
     if not isinstance(value, Mapping) or "rung" not in value:
@@ -420,12 +478,13 @@ def _named(value: Any) -> Any:
     rung, others = value["rung"], {key: other for key, other in value.items() if key != "rung"}
     if not isinstance(rung, str) or rung not in {"auto", *RUNGS}:
         raise ValueError(f"there is {_unknown(str(rung), {**RUNGS, 'auto': {}})}")
-    if unknown := others.keys() - {"precision"}:
+    if unknown := others.keys() - BESIDE_RUNGS:
         raise ValueError(
-            f"beside rung there may be a precision, but no '{_shown(min(unknown, key=str))}'; remove it"
+            "beside rung there may be precision and compile, but no "
+            f"'{_shown(min(unknown, key=str))}'; remove it"
         )
     chosen = {"auto": True} if rung == "auto" else RUNGS[rung]
-    return {**Strategy().model_dump(exclude={"precision"}), **chosen, **others}
+    return {**Strategy().model_dump(exclude=BESIDE_RUNGS), **chosen, **others}
 
 
 def _overrides_of(section: type[Section]) -> type[BaseModel]:
@@ -497,6 +556,17 @@ class Study(Section):
             for member in members:
                 if member not in self.variants:
                     raise ValueError(f"ablations.{ablation} names {_unknown(member, self.variants)}")
+        return self
+
+    @model_validator(mode="after")
+    def _variants_exist(self) -> "Study":
+        architectures = {self.memory.model.architecture, self.training.model.architecture}
+        for name, variant in self.resolved.items():
+            if not variant.recipe.use_track_mask and architectures != {"cotracker2"}:
+                raise ValueError(
+                    f"variants.{name}: CoTracker3 has no track mask; remove recipe.use_track_mask or choose "
+                    "model.architecture cotracker2"
+                )
         return self
 
     @cached_property

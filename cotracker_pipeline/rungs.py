@@ -11,6 +11,9 @@ from typing import Any
 _FAST = {"attention": "fused", "correlation": "local", "skip_unused": True}
 _FRAMEWISE = {**_FAST, "encoder_chunk": 1}
 
+#: For tracking without gradients: the fastest is also the leanest. Four frames still fill the encoder.
+TRACKING: Mapping[str, Any] = MappingProxyType({**_FAST, "encoder_chunk": 4})
+
 RUNGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "published": {},

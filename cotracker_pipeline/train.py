@@ -17,7 +17,8 @@ from cotracker_pipeline.data.loading import batches
 from cotracker_pipeline.files import atomic_path
 from cotracker_pipeline.models.build import build_model, rebuild_model
 from cotracker_pipeline.models.checkpoints import load_weights, save_model
-from cotracker_pipeline.models.cotracker2 import CoTracker2
+from cotracker_pipeline.models.compilation import compiled
+from cotracker_pipeline.models.tracker import Tracker
 from cotracker_pipeline.training.device import use_device
 from cotracker_pipeline.training.fingerprint import fingerprint
 from cotracker_pipeline.training.keeper import Keeper
@@ -82,7 +83,8 @@ def strategies(study: Study, variant: Variant) -> list[Strategy]:
     recipe = variant.recipe.model_copy(update={"tracks": trained_tracks(study, variant)})
     question = Question(recipe, variant.strategy, settings.clip, settings.model, card=study.memory.card)
     with predicting(study.memory.card) as predict:
-        found = rungs_from(question, card_bytes(settings.device), predict)
+        rungs = rungs_from(question, card_bytes(settings.device), predict)
+    found = [rung.model_copy(update={"compile": variant.strategy.compile}) for rung in rungs]
     say(f"{variant.name} is computed by {_told(found[0])}")
     return found
 
@@ -100,17 +102,19 @@ def _told(strategy: Strategy) -> str:
 
 def rebuilding(study: Study, variant: Variant) -> Callable[[nn.Module, Strategy], nn.Module]:
     """How to compute a model by another strategy."""
-    return lambda model, strategy: rebuild_model(model, study.training.model, variant.recipe, strategy)
+    return lambda model, strategy: compiled(
+        rebuild_model(model, study.training.model, variant.recipe, strategy), strategy
+    )
 
 
-def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | None) -> CoTracker2:
+def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | None) -> Tracker:
     """Fresh weights that depend on the seed, with the encoder of ``warm_start`` if there is one."""
     device = use_device(study.training.device, study.training.threads)
     torch.manual_seed(seed)
     model = build_model(study.training.model, variant.recipe, variant.strategy)
     if warm_start is not None:
         load_weights(warm_start, model.fnet)
-    return model.to(device)
+    return compiled(model.to(device), variant.strategy)
 
 
 def fit(

@@ -1,6 +1,8 @@
 """Sizes of models that are quick to run."""
 
-from cotracker_pipeline.config import ModelSize
+from typing import get_args
+
+from cotracker_pipeline.config import Architecture, ModelSize
 
 #: For clips of about 64x96, with windows as long as the published ones.
 SMALL = ModelSize(
@@ -28,3 +30,12 @@ TINY = ModelSize(
     num_heads=2,
     depth=1,
 )
+
+#: The same of every architecture.
+TINY_OF: dict[str, ModelSize] = {
+    name: TINY.model_copy(update={"architecture": name}) for name in get_args(Architecture)
+}
+
+SMALL_OF: dict[str, ModelSize] = {
+    name: SMALL.model_copy(update={"architecture": name}) for name in get_args(Architecture)
+}

@@ -33,6 +33,12 @@ def test_auto_keeps_the_precision_alone() -> None:
     assert study("auto", own).variant("mine").strategy == Strategy(precision="bf16", auto=True)
 
 
+def test_compilation_goes_with_any_rung() -> None:
+    compiled = Strategy.model_validate({"compile": True, **RUNGS["fast"]})
+    assert study({"rung": "fast", "compile": True}, {}).variant("mine").strategy == compiled
+    assert study("fast", {"compile": True}).variant("mine").strategy == compiled
+
+
 @pytest.mark.parametrize(
     ("strategy", "sentence"),
     [
@@ -40,8 +46,8 @@ def test_auto_keeps_the_precision_alone() -> None:
         ({"rung": "leen"}, "a.yaml: variants.mine.strategy: there is no 'leen'; did you mean 'lean'?"),
         (
             {"rung": "lean", "checkpoint": []},
-            "a.yaml: variants.mine.strategy: beside rung there may be a precision, but no 'checkpoint'; "
-            "remove it",
+            "a.yaml: variants.mine.strategy: beside rung there may be precision and compile, but no "
+            "'checkpoint'; remove it",
         ),
     ],
 )

@@ -7,8 +7,9 @@ import pandas as pd
 from cotracker_pipeline.analysis.evidence import Prediction
 from cotracker_pipeline.analysis.scales import true_size
 from cotracker_pipeline.analysis.tables import Section, Table, measurements
-from cotracker_pipeline.config import Study, Variant
+from cotracker_pipeline.config import Architecture, Recipe, Study, Variant
 from cotracker_pipeline.units import GB
+from cotracker_pipeline.wording import strategy_in_words
 
 NOTE = (
     "GB = 1e9 bytes; a card sold as 24 GB has 24 GiB = 25.8 GB. Smallest card: the least memory with which "
@@ -41,7 +42,8 @@ def memory_measurements(study: Study, predictions: Mapping[str, Prediction]) -> 
 def memory_section(study: Study, predictions: Mapping[str, Prediction]) -> Section:
     """One row a variant; savings against the baseline where it is among the predictions."""
     baseline = predictions.get("baseline")
-    rows = [_row(study.variant(name), one, baseline) for name, one in predictions.items()]
+    architecture = study.memory.model.architecture
+    rows = [_row(study.variant(name), architecture, one, baseline) for name, one in predictions.items()]
     return Section(f"Memory at the {true_size(study)}, predicted", pd.DataFrame(rows))
 
 
@@ -71,15 +73,17 @@ def _measures(prediction: Prediction) -> list[tuple[str, str, float]]:
     ]
 
 
-def _row(variant: Variant, prediction: Prediction, baseline: Prediction | None) -> dict[str, str]:
+def _row(
+    variant: Variant, architecture: Architecture, prediction: Prediction, baseline: Prediction | None
+) -> dict[str, str]:
     recipe, strategy = variant.recipe, variant.strategy
     return {
         "variant": variant.name,
         "tracks": str(recipe.tracks),
         "radius": str(recipe.corr_radius),
         "precision": strategy.precision,
-        "checkpoint": " + ".join(strategy.checkpoint) or "none",
-        "masks": _masks(recipe.use_track_mask, recipe.use_attention_mask),
+        "strategy": strategy_in_words(strategy),
+        "masks": _masks(recipe, architecture),
         "peak GB": f"{prediction.peak_allocated_bytes / GB:.2f}",
         "saved %": _saved(prediction, baseline),
         "reserved GB": f"{prediction.peak_reserved_bytes / GB:.2f}",
@@ -89,8 +93,12 @@ def _row(variant: Variant, prediction: Prediction, baseline: Prediction | None) 
     }
 
 
-def _masks(track: bool, attention: bool) -> str:
-    return " + ".join(name for name, used in (("track", track), ("attention", attention)) if used) or "none"
+def _masks(recipe: Recipe, architecture: Architecture) -> str:
+    used = {
+        "track": recipe.use_track_mask and architecture == "cotracker2",
+        "attention": recipe.use_attention_mask and architecture != "cotracker3-offline",
+    }
+    return " + ".join(name for name in used if used[name]) or "none"
 
 
 def _saved(prediction: Prediction, baseline: Prediction | None) -> str:

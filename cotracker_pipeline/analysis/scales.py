@@ -26,6 +26,7 @@ def _clip(clip: Clip) -> str:
 
 
 def _model(model: ModelSize) -> str:
-    if model == ModelSize():
-        return "published model"
-    return f"model with hidden size {model.hidden_size}, depth {model.depth}, stride {model.stride}"
+    name = "model" if model.architecture == "cotracker2" else model.architecture
+    if model == ModelSize(architecture=model.architecture):
+        return f"published {name}"
+    return f"{name} with hidden size {model.hidden_size}, depth {model.depth}, stride {model.stride}"

@@ -8,9 +8,9 @@ from cotracker_pipeline.memory.query_frames import published_query_frames
 from cotracker_pipeline.memory.step import Batch, TrainingStep
 from cotracker_pipeline.models.active_tracks import active_counts
 from cotracker_pipeline.models.build import build_model
-from cotracker_pipeline.models.cotracker2 import window_starts
-from cotracker_pipeline.training.losses import tracking_loss
+from cotracker_pipeline.training.objective import training_loss
 from cotracker_pipeline.training.optimisation import make_optimiser
+from cotracker_pipeline.training.queries import Sampling
 
 
 def assemble_step(
@@ -20,26 +20,27 @@ def assemble_step(
     with torch.device(device):
         network = build_model(model, recipe, strategy)
     # on meta they cannot be counted, and what is measured is to be what was predicted
-    active = _active_tracks(clip, recipe.tracks, model.window_len)
+    active = _active_tracks(recipe, network.windows(clip.frames), clip.frames)
 
     def loss(network: nn.Module, batch: Batch) -> Tensor:
-        _, _, predictions = network(
+        *_, predictions = network(
             batch.video, batch.queries, recipe.iterations, is_train=True, active_tracks=active
         )
-        return tracking_loss(predictions, batch.trajectory, batch.visibility, batch.valid, recipe.loss).total
+        return training_loss(predictions, batch.trajectory, batch.visibility, batch.valid, recipe).total
 
     optimiser, _ = make_optimiser(network, recipe, strategy)
-    batch = blank_batch(clip, recipe.tracks, device)
+    batch = blank_batch(clip, recipe.tracks, device, recipe.query_sampling)
     return TrainingStep(network, batch, loss, optimiser, recipe.gradient_clip)
 
 
-def blank_batch(clip: Clip, tracks: int, device: str) -> Batch:
+def blank_batch(clip: Clip, tracks: int, device: str, sampling: Sampling = "first") -> Batch:
     """A batch of zeros with ``tracks`` tracks, queried in the upper left corner, in the frames of
     ``published_query_frames``.
     """
     points = (clip.batch_size, clip.frames, tracks)
     queries = torch.zeros(clip.batch_size, tracks, 3, device=device)
-    queries[..., 0] = torch.tensor(published_query_frames(tracks, clip.frames), device=device)
+    frames = published_query_frames(tracks, clip.frames, sampling)
+    queries[..., 0] = torch.tensor(frames, device=device)
     return Batch(
         video=torch.zeros(clip.batch_size, clip.frames, 3, clip.height, clip.width, device=device),
         queries=queries,
@@ -49,7 +50,7 @@ def blank_batch(clip: Clip, tracks: int, device: str) -> Batch:
     )
 
 
-def _active_tracks(clip: Clip, tracks: int, window_len: int) -> list[int]:
+def _active_tracks(recipe: Recipe, windows: list[range], frames: int) -> list[int]:
     """What the tracker counts in the queries of ``blank_batch``."""
-    frames = torch.tensor([published_query_frames(tracks, clip.frames)])
-    return active_counts(frames, (start + window_len for start in window_starts(clip.frames, window_len)))
+    queried = published_query_frames(recipe.tracks, frames, recipe.query_sampling)
+    return active_counts(torch.tensor([queried]), (window.stop for window in windows))

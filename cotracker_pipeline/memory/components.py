@@ -12,7 +12,12 @@ OTHER = "other"
 
 #: The component that a module of a tracker, and all modules inside of it, belong to.
 COMPONENT_OF_MODULE: Mapping[str, str] = MappingProxyType(
-    {"fnet": "encoder", "correlation": "correlation", "updateformer": "transformer"}
+    {
+        "fnet": "encoder",
+        "correlation": "correlation",
+        "corr_mlp": "correlation",
+        "updateformer": "transformer",
+    }
 )
 
 

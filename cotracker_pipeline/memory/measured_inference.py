@@ -8,13 +8,13 @@ from torch import Tensor
 
 from cotracker_pipeline.memory.measured_step import Case, fill_places, synchronise
 from cotracker_pipeline.models.build import build_model
-from cotracker_pipeline.models.cotracker2 import CoTracker2
+from cotracker_pipeline.models.tracker import Tracker
 
 
 class Tracking(NamedTuple):
     """A model, a video (B, T, 3, H, W) of noise, and queries (B, N, 3) on its first frame."""
 
-    model: CoTracker2
+    model: Tracker
     video: Tensor
     queries: Tensor
 

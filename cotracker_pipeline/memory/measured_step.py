@@ -10,6 +10,7 @@ from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.memory.assembly import assemble_step
 from cotracker_pipeline.memory.step import Batch, TrainingStep
+from cotracker_pipeline.models.compilation import compiled
 
 #: Share of visible points in a batch.
 VISIBLE = 0.8
@@ -28,6 +29,7 @@ def real_step(case: Case, device: str) -> TrainingStep:
     """The step of ``assemble_step`` on ``device``, on a batch with values (``fill_batch``), seeded."""
     torch.manual_seed(0)
     step = assemble_step(*case, device)
+    compiled(step.model, case.strategy)
     fill_batch(step.batch)
     return step
 

@@ -3,22 +3,24 @@
 from itertools import accumulate
 from math import ceil, sqrt
 
+from cotracker_pipeline.training.queries import Sampling, tracks_drawn
+
 #: Standard deviations above the mean. One training step in about 30,000 has more active tracks in a window.
 MARGIN = 4.0
 
 
-def published_query_frames(tracks: int, frames: int) -> list[int]:
+def published_query_frames(tracks: int, frames: int, sampling: Sampling = "first") -> list[int]:
     """Frames of the queries under the published sampling, rather too early than too late.
 
-    Every track is taken to be visible in every frame. Then three quarters of the tracks, whose query is the
-    first visible frame, are queried on the first one, and the last quarter uniformly in all frames: of these,
-    before any frame, as many as the mean and ``MARGIN`` standard deviations of what is drawn. Tracks that are
-    hidden at first are queried later, and so fewer are active.
+    Every track is taken to be visible in every frame. Then the tracks whose query is the first visible frame
+    are queried on the first one, and the last ones, a quarter or by ``sampling`` all, uniformly in all
+    frames: of these, before any frame, as many as the mean and ``MARGIN`` standard deviations of what is
+    drawn. Tracks that are hidden at first are queried later, and so fewer are active.
 
     Returns:
         ``tracks`` ascending frames.
     """
-    drawn = tracks // 4
+    drawn = tracks_drawn(tracks, sampling)
     before = list(accumulate((_at_most(drawn, end / frames) for end in range(1, frames + 1)), max))
     first = [0] * (tracks - drawn)
     later = [

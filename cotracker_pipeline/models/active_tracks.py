@@ -5,11 +5,13 @@ computed for each track on its own. The losses leave their frames out, and the w
 anew. So with the tracks in the order of their queries, each window needs only the first ones.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 class QueryOrder(NamedTuple):
@@ -28,10 +30,38 @@ class QueryOrder(NamedTuple):
         """Queries (B, N, 3) in this order."""
         return queries.take_along_dim(self.order[..., None], dim=1)
 
-    def undone(self, values: Tensor) -> Tensor:
-        """Values (B, T, N, ...) of tracks in this order, in the order in which they were given."""
+    def undone(self, values: Any) -> Any:
+        """Values (B, T, N, ...) of tracks in this order, in the order in which they were given.
+
+        Of lists and tuples each part.
+        """
+        if isinstance(values, (list, tuple)):
+            return type(values)(map(self.undone, values))
         places = self.inverse.reshape(len(values), 1, -1, *(1 for _ in values.shape[3:]))
         return values.take_along_dim(places, dim=2)
+
+
+def tracked_when_queried(
+    track: Callable[[Tensor, Sequence[int] | None], T],
+    queries: Tensor,
+    ends: Iterable[int],
+    counts: Sequence[int] | None,
+) -> T:
+    """``track`` all queries, but in each window only those before its end.
+
+    Args:
+        track: of queries, and of how many to compute in each window (the first ones; all when None).
+        queries: (B, N, 3).
+        ends: of the windows, the frames behind the last.
+        counts: how many queries are before them; counted unless on meta.
+
+    Returns:
+        What ``track`` does, tensors (B, T, N, ...) in lists and tuples.
+    """
+    if counts is None and not queries.is_meta:
+        counts = active_counts(queries[..., 0], ends)
+    order = QueryOrder.of(queries[..., 0])
+    return order.undone(track(order.sorted(queries), None if counts is None else at_least_one(counts)))
 
 
 def active_counts(query_frames: Tensor, ends: Iterable[int]) -> list[int]:

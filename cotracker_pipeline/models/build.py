@@ -5,20 +5,30 @@ from torch import nn
 
 from cotracker_pipeline.config import ModelSize, Recipe, Strategy
 from cotracker_pipeline.models.cotracker2 import CoTracker2
+from cotracker_pipeline.models.cotracker3_offline import CoTracker3Offline
+from cotracker_pipeline.models.cotracker3_online import CoTracker3Online
+from cotracker_pipeline.models.tracker import Tracker
 
 
-def build_model(size: ModelSize, recipe: Recipe, strategy: Strategy) -> CoTracker2:
-    """The CoTracker2 that ``recipe`` trains at ``size``, computed by ``strategy``."""
-    return CoTracker2(
-        **size.model_dump(),
-        corr_radius=recipe.corr_radius,
-        use_track_mask=recipe.use_track_mask,
-        use_attention_mask=recipe.use_attention_mask,
-        strategy=strategy,
-    )
+def build_model(size: ModelSize, recipe: Recipe, strategy: Strategy) -> Tracker:
+    """The tracker that ``recipe`` trains at ``size``, computed by ``strategy``."""
+    sizes = {**size.model_dump(exclude={"architecture"}), "corr_radius": recipe.corr_radius}
+    if size.architecture == "cotracker2":
+        return CoTracker2(
+            **sizes,
+            use_track_mask=recipe.use_track_mask,
+            use_attention_mask=recipe.use_attention_mask,
+            strategy=strategy,
+        )
+    if size.architecture == "cotracker3-offline":
+        return CoTracker3Offline(**sizes, strategy=strategy)
+    if recipe.loss == "published":
+        # it reads the visibility of tracks that are not yet queried
+        strategy = strategy.model_copy(update={"skip_unused": False})
+    return CoTracker3Online(**sizes, use_attention_mask=recipe.use_attention_mask, strategy=strategy)
 
 
-def rebuild_model(model: nn.Module, size: ModelSize, recipe: Recipe, strategy: Strategy) -> CoTracker2:
+def rebuild_model(model: nn.Module, size: ModelSize, recipe: Recipe, strategy: Strategy) -> Tracker:
     """A model that computes by ``strategy`` with the very parameters and buffers of ``model``."""
     with torch.device("meta"):
         rebuilt = build_model(size, recipe, strategy)

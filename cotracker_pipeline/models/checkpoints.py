@@ -13,7 +13,7 @@ from cotracker_pipeline.config import ModelSize, Recipe, Strategy, parse_section
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.files import atomic_path
 from cotracker_pipeline.models.build import build_model
-from cotracker_pipeline.models.cotracker2 import CoTracker2
+from cotracker_pipeline.models.tracker import Tracker
 
 _FORMAT = "cotracker_pipeline.model.v1"
 
@@ -21,7 +21,7 @@ _FORMAT = "cotracker_pipeline.model.v1"
 class LoadedModel(NamedTuple):
     """A model and what it was trained as."""
 
-    model: CoTracker2
+    model: Tracker
     size: ModelSize
     recipe: Recipe
 

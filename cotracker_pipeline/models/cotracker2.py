@@ -1,9 +1,9 @@
 """CoTracker2: joint point tracking over sliding windows with iterative refinement."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,13 +11,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
-from cotracker_pipeline.models.active_tracks import (
-    QueryOrder,
-    active_counts,
-    at_least_one,
-    first_tracks,
-    with_left_out,
-)
+from cotracker_pipeline.models.active_tracks import first_tracks, tracked_when_queried, with_left_out
 from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import Correlation
 from cotracker_pipeline.models.embeddings import (
@@ -26,13 +20,23 @@ from cotracker_pipeline.models.embeddings import (
     position_table,
     time_table,
 )
-from cotracker_pipeline.models.encoder import Encoder, encode_video, normalised
-from cotracker_pipeline.models.first_estimate import best_match
+from cotracker_pipeline.models.encoder import Encoder
+from cotracker_pipeline.models.first_estimate import FIRST_ESTIMATES
 from cotracker_pipeline.models.local_correlation import LocalCorrelation
 from cotracker_pipeline.models.precision import autocast, computed_dtype
+from cotracker_pipeline.models.predictions import WindowPredictions, from_query_on
 from cotracker_pipeline.models.recomputation import recompute, recompute_if
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
+from cotracker_pipeline.models.tracker import Tracker
 from cotracker_pipeline.models.transformer import UpdateTransformer
+from cotracker_pipeline.models.windows import (
+    carry,
+    fill,
+    frames_padded,
+    frames_read,
+    overwrite,
+    sliding_windows,
+)
 
 #: Visibility logit that every track starts with.
 INITIAL_VISIBILITY = 10.0
@@ -40,28 +44,6 @@ INITIAL_VISIBILITY = 10.0
 CORRELATIONS: Mapping[str, type[Correlation]] = MappingProxyType(
     {"volume": Correlation, "local": LocalCorrelation}
 )
-
-
-@dataclass(frozen=True)
-class WindowPredictions:
-    """What training sees, one entry per window; unpacks as the published triple (coords, visibility, mask).
-
-    coords: per window, the predictions of every iteration, each (B, n, N, 2) in pixels, n ≤ window_len.
-    visibility_logits: per window, (B, n, N).
-    mask: (B, T, N) boolean, the frames from each track's query on.
-    """
-
-    coords: list[list[Tensor]]
-    visibility_logits: list[Tensor]
-    mask: Tensor
-
-    @property
-    def visibility(self) -> list[Tensor]:
-        """Per window, probabilities (B, n, N)."""
-        return [logits.sigmoid() for logits in self.visibility_logits]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.coords, self.visibility, self.mask))
 
 
 #: Predictions (B, n, N, 2) of every window and iteration, visibility logits (B, n, N) of every window.
@@ -78,7 +60,7 @@ class WindowState(NamedTuple):
     active: Tensor
 
 
-class CoTracker2(nn.Module):
+class CoTracker2(Tracker):
     """The published architecture; with the defaults its state dict is that of the published checkpoints.
 
     Args:
@@ -114,17 +96,14 @@ class CoTracker2(nn.Module):
         depth: int = 6,
         first_estimate: Literal["query", "matching"] = "query",
     ) -> None:
-        super().__init__()
+        super().__init__(Encoder(feature_dim, stride, encoder_widths), strategy)
         self.window_len = window_len
-        self.stride = stride
         self.corr_levels = corr_levels
         self.use_track_mask = use_track_mask
         self.use_attention_mask = use_attention_mask
-        self.strategy = strategy
-        self.first_estimate = first_estimate
+        self.first_estimate = FIRST_ESTIMATES[first_estimate]()
         self.token_width = token_width(corr_radius, corr_levels, feature_dim)
 
-        self.fnet = Encoder(feature_dim, stride, encoder_widths)
         self.correlation = CORRELATIONS[strategy.correlation](corr_radius)
         self.updateformer = UpdateTransformer(
             self.token_width, 2 + feature_dim, hidden_size, num_heads, depth, num_virtual_tracks, strategy
@@ -138,41 +117,9 @@ class CoTracker2(nn.Module):
         self.time_emb: Tensor
         self.pos_emb: Tensor
 
-    @property
-    def step(self) -> int:
-        """Frames from one window to the next."""
-        return self.window_len // 2
-
-    def forward(
-        self,
-        video: Tensor,
-        queries: Tensor,
-        iters: int = 4,
-        is_train: bool = False,
-        active_tracks: Sequence[int] | None = None,
-    ) -> tuple[Tensor, Tensor, WindowPredictions | None]:
-        """Track points through a clip.
-
-        Args:
-            video: (B, T, 3, H, W) RGB, 0..255.
-            queries: (B, N, 3) float32 as (t, x, y): frame index and pixel indices (centres at integers).
-            iters: refinement iterations per window.
-            is_train: also return the predictions of every window and iteration.
-            active_tracks: for every window, how many tracks of a sample are queried before its end at most.
-                Only for meta tensors, of which it cannot be counted; there without it all are.
-
-        Returns:
-            coords (B, T, N, 2) float32 pixel indices, visibility (B, T, N) probabilities, and in training the
-            ``WindowPredictions``. Frames before a track's query are unspecified.
-        """
-        return self.track(self.encode(video), queries, iters, is_train, active_tracks)
-
-    def encode(self, video: Tensor) -> Tensor:
-        """Encode each frame of a video: (B, T, 3, H, W) RGB, 0..255, to (B, T, C, H/stride, W/stride)."""
-        if self.strategy.encoder_chunk:
-            maps = self._encode_in_chunks(video.flatten(0, 1))
-            return rearrange(maps, "(b t) c h w -> b t c h w", b=len(video))
-        return encode_video(self._encode_images, video)
+    def windows(self, frames: int) -> list[range]:
+        """As ``Tracker``."""
+        return sliding_windows(frames, self.window_len)
 
     def track(
         self,
@@ -182,47 +129,34 @@ class CoTracker2(nn.Module):
         is_train: bool = False,
         active_tracks: Sequence[int] | None = None,
     ) -> tuple[Tensor, Tensor, WindowPredictions | None]:
-        """As the forward pass, from the feature maps that ``encode`` made of the video."""
+        """As the forward pass, from the feature maps that ``encode`` made of the video.
+
+        Returns:
+            coords, visibility and in training the ``WindowPredictions``, as the forward pass.
+        """
         with autocast(self.strategy.precision, maps.device):
             # without the mask, tracks are attended to before they are queried
             if self.strategy.skip_unused and self.use_attention_mask:
-                coords, logits, windows = self._track_active(maps, queries, iters, active_tracks)
+                ends = (window.stop for window in self.windows(maps.shape[1]))
+                track = partial(self._track, maps, iters)
+                coords, logits, windows = tracked_when_queried(track, queries, ends, active_tracks)
             else:
-                coords, logits, windows = self._track(maps, queries, iters)
+                coords, logits, windows = self._track(maps, iters, queries)
         if not is_train:
             return coords, logits.sigmoid(), None
-        frame = torch.arange(maps.shape[1], device=maps.device)
-        mask = queries[:, None, :, 0] <= frame[None, :, None]
+        mask = from_query_on(queries, maps.shape[1])
         return coords, logits.sigmoid(), WindowPredictions(*windows, mask)
 
-    def _track_active(
-        self, maps: Tensor, queries: Tensor, iters: int, active_tracks: Sequence[int] | None
-    ) -> tuple[Tensor, Tensor, Windows]:
-        """As ``_track``, but in each window only what is queried before its end."""
-        starts = window_starts(maps.shape[1], self.window_len)
-        if active_tracks is None and not queries.is_meta:
-            active_tracks = active_counts(queries[..., 0], (start + self.window_len for start in starts))
-        order = QueryOrder.of(queries[..., 0])
-        counts = None if active_tracks is None else at_least_one(active_tracks)
-        coords, logits, (window_coords, window_logits) = self._track(
-            maps, order.sorted(queries), iters, counts
-        )
-        windows = [[order.undone(each) for each in predictions] for predictions in window_coords]
-        return (
-            order.undone(coords),
-            order.undone(logits),
-            (windows, [order.undone(each) for each in window_logits]),
-        )
-
     def _track(
-        self, maps: Tensor, queries: Tensor, iters: int, counts: Sequence[int] | None = None
+        self, maps: Tensor, iters: int, queries: Tensor, counts: Sequence[int] | None = None
     ) -> tuple[Tensor, Tensor, Windows]:
         """Coords (B, T, N, 2) in pixels, visibility logits (B, T, N), and both per window.
 
         ``counts``: how many tracks to compute in each window, the first ones; all when there are none.
         """
         batch, frames, tracks = maps.shape[0], maps.shape[1], queries.shape[1]
-        maps = self._fill_last_window(maps)
+        length = frames_read if self.strategy.skip_unused else frames_padded
+        maps = fill(maps, length(frames, self.window_len))
         query_coords = queries[..., 1:] / self.stride
         query_features = sample_volume(
             rearrange(maps, "b t c h w -> b c t h w"), torch.cat([queries[..., :1], query_coords], dim=-1)
@@ -231,12 +165,12 @@ class CoTracker2(nn.Module):
         logits = queries.new_zeros(batch, frames, tracks)
         window_coords, window_logits = [], []
         refine = self._refine_recomputed if "iteration" in self.strategy.checkpoint else self._refine
-        for window_index, start in enumerate(window_starts(frames, self.window_len)):
-            count = counts[window_index] if counts else tracks
-            end = min(start + self.window_len, frames)
-            window = maps[:, start : start + self.window_len]
+        for index, (start, stop) in enumerate((each.start, each.stop) for each in self.windows(frames)):
+            count = counts[index] if counts else tracks
+            end = min(stop, frames)
+            window = maps[:, start:stop]
             features = first_tracks(query_features, count, 1)
-            estimate = self._estimate(window, query_coords[:, :count], features)
+            estimate = self.first_estimate(window, query_coords[:, :count], features)
             state = self._window_state(
                 start, queries[:, :count, 0], estimate, features, coords[:, :, :count], logits[:, :, :count]
             )
@@ -248,44 +182,13 @@ class CoTracker2(nn.Module):
             visibility = with_left_out(visibility[:, : end - start], logits[:, :1, count:])
             window_coords.append(predictions)
             window_logits.append(visibility)
-            # later windows read these; the earlier tensors stay intact for the backward pass
-            coords = torch.cat([coords[:, :start], predictions[-1], coords[:, end:]], dim=1)
-            logits = torch.cat([logits[:, :start], visibility, logits[:, end:]], dim=1)
+            # later windows read these
+            coords = overwrite(coords, start, predictions[-1])
+            logits = overwrite(logits, start, visibility)
         return coords, logits, (window_coords, window_logits)
 
-    def _fill_last_window(self, maps: Tensor) -> Tensor:
-        """The last frame again and again, up to a multiple of the window length."""
-        frames = maps.shape[1]
-        missing = -frames % self.window_len
-        if self.strategy.skip_unused:
-            # no window may reach so far
-            *_, last = window_starts(frames, self.window_len)
-            missing = last + self.window_len - frames
-        if not missing:
-            return maps
-        return torch.cat([maps, maps[:, -1:].expand(-1, missing, -1, -1, -1)], dim=1)
-
-    def _encode_in_chunks(self, frames: Tensor) -> Tensor:
-        """As ``_encode_images``, of (n, 3, H, W) in 0..255, some at a time: exact, as frames do not mix."""
-        recomputed = "encoder" in self.strategy.checkpoint
-        chunks = frames.split(self.strategy.encoder_chunk)
-        return torch.cat([recompute_if(recomputed, self._encode_frames, chunk) for chunk in chunks])
-
-    def _encode_frames(self, frames: Tensor) -> Tensor:
-        return self._encode(normalised(frames))
-
-    def _encode_images(self, images: Tensor) -> Tensor:
-        """(n, 3, H, W) in -1..1 to (n, C, H/stride, W/stride)."""
-        return recompute_if("encoder" in self.strategy.checkpoint, self._encode, images)
-
-    def _encode(self, images: Tensor) -> Tensor:
-        # entered again here because a recomputation runs outside of the forward pass
-        with autocast(self.strategy.precision, images.device):
-            return self.correlation.layout(self.fnet(images))
-
-    def _update(self, tokens: Tensor, mask: Mask) -> Tensor:
-        """A method of this model, by which predictions of memory know a part that is repeated."""
-        return self.updateformer(tokens, mask)
+    def _features(self, images: Tensor) -> Tensor:
+        return self.correlation.layout(self.fnet(images))
 
     def _window_state(
         self,
@@ -298,14 +201,14 @@ class CoTracker2(nn.Module):
     ) -> WindowState:
         """Initial state of the window at ``start``: the previous window's end where a track has started."""
         frames = start + torch.arange(self.window_len, device=query_frames.device)
-        overlap = self.window_len - self.step if start else 0
+        overlap = self.window_len // 2 if start else 0
         initial_coords = estimate
         initial_visibility = torch.full_like(initial_coords[..., :1], INITIAL_VISIBILITY)
         if start:
             started = (query_frames < start + overlap)[:, None, :, None]
-            carried = self._carry_coords(coords[:, start : start + overlap] / self.stride, estimate)
+            carried = self.first_estimate.carried(coords[:, start : start + overlap] / self.stride, estimate)
             initial_coords = torch.where(started, carried, initial_coords)
-            carried = self._carry(logits[:, start : start + overlap, :, None])
+            carried = carry(logits[:, start : start + overlap, :, None], self.window_len)
             initial_visibility = torch.where(started, carried, initial_visibility)
         active = repeat(query_frames < start + self.window_len, "b n -> b s n", s=self.window_len)
         features = active[..., None] * query_features[:, None]
@@ -313,22 +216,6 @@ class CoTracker2(nn.Module):
             None, :, None
         ]
         return WindowState(initial_coords, initial_visibility, features, needs_update[..., None], active)
-
-    def _estimate(self, maps: Tensor, query_coords: Tensor, query_features: Tensor) -> Tensor:
-        """(B, S, N, 2) positions in feature pixels, for frames that no window has refined."""
-        if self.first_estimate == "matching":
-            return best_match(maps, query_features)
-        return repeat(query_coords, "b n xy -> b s n xy", s=self.window_len)
-
-    def _carry_coords(self, coords: Tensor, estimate: Tensor) -> Tensor:
-        """(B, S, N, 2): what the window before found, then the first estimate of the new frames."""
-        if self.first_estimate == "matching":
-            return torch.cat([coords, estimate[:, -self.step :]], dim=1)
-        return self._carry(coords)
-
-    def _carry(self, values: Tensor) -> Tensor:
-        """The overlapping frames (B, S - step, N, ·), then the last of them for the new frames."""
-        return torch.cat([values, values[:, -1:].expand(-1, self.step, -1, -1)], dim=1)
 
     def _refine(self, maps: Tensor, state: WindowState, iters: int) -> tuple[list[Tensor], Tensor]:
         """Refine one window: ``iters`` predictions (B, S, N, 2) in pixels and visibility logits (B, S, N)."""
@@ -434,13 +321,3 @@ def token_width(corr_radius: int, corr_levels: int, feature_dim: int) -> int:
     """
     width = DISPLACEMENT_WIDTH + corr_levels * (2 * corr_radius + 1) ** 2 + feature_dim + 2
     return width + -width % 4
-
-
-def window_starts(frames: int, window_len: int) -> Iterator[int]:
-    """First frames of the windows of a clip: every half window, at least one window.
-
-    The published code runs no window for clips of half a window or less and returns zeros; here they are
-    padded like any other short clip.
-    """
-    step = window_len // 2
-    yield from range(0, max(frames - step, 1), step)

@@ -1,12 +1,19 @@
 """Sine-cosine embeddings of time, position and displacement."""
 
+import math
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 #: Frequencies per axis of the displacement embedding.
 DISPLACEMENT_FREQUENCIES = 32
 #: Width of the displacement embedding: the raw displacement, then sines and cosines of both axes.
 DISPLACEMENT_WIDTH = 2 + 2 * 2 * DISPLACEMENT_FREQUENCIES
+#: Frequencies of the motion embedding, each twice the one before.
+MOTION_FREQUENCIES = 10
+#: Width of the motion embedding: raw motion to the next and to the last frame, its sines and its cosines.
+MOTION_WIDTH = 4 + 2 * 4 * MOTION_FREQUENCIES
 
 
 def sincos_table(positions: Tensor, width: int) -> Tensor:
@@ -32,6 +39,13 @@ def sincos_table(positions: Tensor, width: int) -> Tensor:
 def time_table(frames: int, width: int) -> Tensor:
     """Embedding of the frame index: (1, frames, width) float32."""
     return sincos_table(torch.arange(frames), width)[None]
+
+
+def resized_time_table(table: Tensor, frames: int) -> Tensor:
+    """A table (1, T, width) for another number of ``frames``, linearly interpolated."""
+    if table.shape[1] == frames:
+        return table
+    return F.interpolate(table.transpose(1, 2), frames, mode="linear").transpose(1, 2)
 
 
 def position_table(height: int, width: int, channels: int) -> Tensor:
@@ -60,3 +74,30 @@ def embed_displacement(displacement: Tensor) -> Tensor:
     angles = displacement[..., None] * (steps * (1000.0 / DISPLACEMENT_FREQUENCIES))
     waves = torch.stack([angles.sin(), angles.cos()], dim=-1)
     return torch.cat([displacement, waves.flatten(-3)], dim=-1)
+
+
+def relative_motion(coords: Tensor) -> Tensor:
+    """How far a track is from where it is in the next and in the last frame; zero at the ends of the window.
+
+    Args:
+        coords: (..., S, 2) as (x, y).
+
+    Returns:
+        (..., S, 4) as (x, y) minus the next, (x, y) minus the last.
+    """
+    moves = coords[..., 1:, :] - coords[..., :-1, :]
+    return torch.cat([F.pad(-moves, (0, 0, 0, 1)), F.pad(moves, (0, 0, 1, 0))], dim=-1)
+
+
+def embed_motion(motion: Tensor) -> Tensor:
+    """Embed ``relative_motion`` in units of the feature map's size.
+
+    Args:
+        motion: (..., 4).
+
+    Returns:
+        (..., 84): the motion, sines of 1, 2, 4, ... times it, and the same a quarter of a turn further.
+    """
+    scales = 2.0 ** torch.arange(MOTION_FREQUENCIES, dtype=motion.dtype, device=motion.device)
+    angles = (scales[:, None] * motion[..., None, :]).flatten(-2)
+    return torch.cat([motion, angles.sin(), (angles + math.pi / 2).sin()], dim=-1)

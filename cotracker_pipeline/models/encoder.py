@@ -77,6 +77,12 @@ def normalised(video: Tensor) -> Tensor:
     return 2 * (video / 255) - 1
 
 
+def unit_length(maps: Tensor) -> Tensor:
+    """Feature maps (n, C, H, W) whose features have length 1."""
+    lengths = maps.square().sum(dim=1, keepdim=True).clamp(min=1e-12).sqrt()
+    return maps / lengths.to(maps.dtype)
+
+
 def encode_video(encode: Callable[[Tensor], Tensor], video: Tensor) -> Tensor:
     """Encode each frame of a video.
 

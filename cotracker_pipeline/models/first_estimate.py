@@ -1,10 +1,16 @@
-"""Where refinement starts from: the best match of a track's feature in each frame of a window."""
+"""Where refinement starts from in the frames of a window that no window has refined."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
+from einops import repeat
 from torch import Tensor
 
 from cotracker_pipeline.models.correlation import correlation_volume, neighbourhood
+from cotracker_pipeline.models.windows import carry
 
 #: Feature pixels around the best match that the soft-argmax averages over.
 RADIUS = 2
@@ -32,3 +38,55 @@ def best_match(maps: Tensor, features: Tensor) -> Tensor:
     values = correlation.float().gather(-1, flat)
     weights = F.softmax(values.masked_fill(~inside, -torch.inf), dim=-1)
     return (weights[..., None] * places).sum(dim=-2)
+
+
+class FirstEstimate(ABC):
+    """Positions to start from, in feature pixels."""
+
+    @abstractmethod
+    def __call__(self, maps: Tensor, coords: Tensor, features: Tensor) -> Tensor:
+        """Estimate.
+
+        Args:
+            maps: (B, S, C, H, W) feature maps of a window.
+            coords: (B, N, 2) positions of the queries as (x, y).
+            features: (B, N, C) features there.
+
+        Returns:
+            (B, S, N, 2).
+        """
+
+    @abstractmethod
+    def carried(self, coords: Tensor, estimate: Tensor) -> Tensor:
+        """What the window before found, (B, n, N, 2), followed by new frames up to those of the estimate."""
+
+
+class AtTheQuery(FirstEstimate):
+    """Where a track was queried or, once it has started, last seen."""
+
+    def __call__(self, maps: Tensor, coords: Tensor, features: Tensor) -> Tensor:
+        """As ``FirstEstimate``."""
+        del features
+        return repeat(coords, "b n xy -> b s n xy", s=maps.shape[1])
+
+    def carried(self, coords: Tensor, estimate: Tensor) -> Tensor:
+        """As ``FirstEstimate``."""
+        return carry(coords, estimate.shape[1])
+
+
+class Matching(FirstEstimate):
+    """The best match of its feature in every frame."""
+
+    def __call__(self, maps: Tensor, coords: Tensor, features: Tensor) -> Tensor:
+        """As ``FirstEstimate``."""
+        del coords
+        return best_match(maps, features)
+
+    def carried(self, coords: Tensor, estimate: Tensor) -> Tensor:
+        """As ``FirstEstimate``."""
+        return torch.cat([coords, estimate[:, coords.shape[1] :]], dim=1)
+
+
+FIRST_ESTIMATES: Mapping[str, type[FirstEstimate]] = MappingProxyType(
+    {"query": AtTheQuery, "matching": Matching}
+)

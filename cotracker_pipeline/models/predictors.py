@@ -1,6 +1,7 @@
 """Trackers that take a video and query points as users and benchmarks have them."""
 
 import hashlib
+import math
 import os
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from torch import Tensor
 from cotracker_pipeline.config import Evaluation, Strategy
 from cotracker_pipeline.data.coordinates import CONVENTIONS, RASTER, Convention
 from cotracker_pipeline.models.checkpoints import load_model
-from cotracker_pipeline.models.cotracker2 import CoTracker2
+from cotracker_pipeline.models.tracker import Tracker
+from cotracker_pipeline.rungs import TRACKING
 
 
 class EncodedVideo(NamedTuple):
@@ -40,7 +42,7 @@ class Predictor:
     """
 
     def __init__(
-        self, model: CoTracker2, resolution: tuple[int, int], support_grid: int = 5, iterations: int = 6
+        self, model: Tracker, resolution: tuple[int, int], support_grid: int = 5, iterations: int = 6
     ) -> None:
         self.model = model.eval()
         self.resolution = resolution
@@ -62,16 +64,16 @@ class Predictor:
             queries: (B, N, 3) as (t, x, y) in pixel indices of the video.
 
         Returns:
-            tracks (B, T, N, 2) pixel indices of the video, and visibility probabilities (B, T, N). Frames
-            before a query are unspecified.
+            tracks (B, T, N, 2) pixel indices of the video, and visibility probabilities (B, T, N), times the
+            confidence where the model has one. Frames before a query are unspecified.
         """
         scale = self._scale(video.size).to(queries)
         queries = torch.cat([queries[..., :1], queries[..., 1:] * scale], dim=-1)
         support = support_points(self.support_grid, self.resolution).to(queries)
         with_support = torch.cat([queries, support.expand(len(queries), -1, -1)], dim=1)
-        coords, visibility, _ = self.model.track(video.maps, with_support, self.iterations)
+        coords, *probabilities, _ = self.model.track(video.maps, with_support, self.iterations)
         count = queries.shape[1]
-        return coords[:, :, :count] / scale, visibility[:, :, :count]
+        return coords[:, :, :count] / scale, math.prod(probabilities)[:, :, :count]
 
     def _resize(self, video: Tensor) -> Tensor:
         frames = F.interpolate(video.flatten(0, 1), self.resolution, mode="bilinear", align_corners=True)
@@ -171,7 +173,7 @@ def load_trackers(
     Raises:
         UserError: when the file is no such checkpoint.
     """
-    loaded = load_model(checkpoint, Strategy())
+    loaded = load_model(checkpoint, Strategy(**TRACKING))
     predictor = Predictor(
         loaded.model.to(device), loaded.size.model_resolution, evaluation.support_grid, evaluation.iterations
     )

@@ -136,9 +136,7 @@ class UpdateTransformer(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
-        # from near zero, as the published code initialises it since CoTracker3: an untrained update leaves
-        # positions where they are
-        nn.init.trunc_normal_(self.flow_head.weight, std=1e-3)
+        _start_near_zero(self.flow_head)
 
     def mask(self, active: Tensor, dtype: torch.dtype) -> Mask:
         """What ``forward`` needs to know of the active tracks (B, S, N), boolean, of a window.
@@ -162,7 +160,11 @@ class UpdateTransformer(nn.Module):
         layers = self._recomputed_layers if "block" in self.checkpoint else self._layers
         # under autocast the result of cat is fp32, as CUDA's promotion makes it
         x = layers(torch.cat([self.input_transform(tokens), virtual], dim=1), tracks, mask, range(self.depth))
-        return self.flow_head(x[:, :tracks])
+        return self._heads(x[:, :tracks])
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(B, N, S, hidden_size) to (B, N, S, output_width)."""
+        return self.flow_head(x)
 
     def _recomputed_layers(self, x: Tensor, tracks: int, mask: Mask, layers: range) -> Tensor:
         """As ``_layers``, of which only what goes into each is kept."""
@@ -198,3 +200,35 @@ class UpdateTransformer(nn.Module):
         virtual = self.space_virtual_blocks[layer](virtual)
         points = self.space_point2virtual_blocks[layer](points, virtual, queries)
         return torch.cat([points, virtual], dim=1)
+
+
+class ConfidentUpdateTransformer(UpdateTransformer):
+    """As ``UpdateTransformer``, of motion, and by a head of their own visibility and confidence.
+
+    Args:
+        input_width: channels of the tokens.
+        hidden_size, num_heads, depth, num_virtual_tracks: sizes.
+        strategy: how to compute.
+    """
+
+    def __init__(
+        self,
+        input_width: int,
+        hidden_size: int,
+        num_heads: int,
+        depth: int,
+        num_virtual_tracks: int,
+        strategy: Strategy,
+    ) -> None:
+        super().__init__(input_width, 2, hidden_size, num_heads, depth, num_virtual_tracks, strategy)
+        self.vis_conf_head = nn.Linear(hidden_size, 2)
+        nn.init.zeros_(self.vis_conf_head.bias)
+        _start_near_zero(self.vis_conf_head)
+
+    def _heads(self, x: Tensor) -> Tensor:
+        return torch.cat([self.flow_head(x), self.vis_conf_head(x)], dim=-1)
+
+
+def _start_near_zero(head: nn.Linear) -> None:
+    """As the published code does since CoTracker3: an untrained update leaves things as they are."""
+    nn.init.trunc_normal_(head.weight, std=1e-3)

@@ -21,6 +21,13 @@ class Question(NamedTuple):
     allowed: frozenset[str] = frozenset()
     card: Card = Card()
 
+    @property
+    def possible(self) -> tuple[str, ...]:
+        """What of ``ALLOWANCES`` can be asked of the model: CoTracker3 has no track mask to do without."""
+        if self.model.architecture == "cotracker2":
+            return ALLOWANCES
+        return tuple(name for name in ALLOWANCES if name != "no-track-mask")
+
 
 class Tried(NamedTuple):
     """A rung and what it takes."""
@@ -64,7 +71,7 @@ def search(question: Question, card_bytes: int, predict: Predictor) -> Plan:
         UserError: when the model cannot process such a clip.
     """
     walk = _Walk(question, card_bytes, predict)
-    recipes = ladders(question.recipe, question.strategy, question.allowed)
+    recipes = ladders(question.recipe, question.strategy, question.allowed & set(question.possible))
     chosen = walk.choose(recipes)
     rungs = (rung for tiers in recipes for tier in tiers for equals in tier for rung in equals)
     return Plan(question, card_bytes, tuple(walk.tried[one] for one in rungs if one in walk.tried), chosen)
@@ -77,15 +84,16 @@ def least_allowance(question: Question, card_bytes: int, predict: Predictor) -> 
     """
 
     def fits(more: Sequence[str]) -> bool:
-        *_, tiers = ladders(question.recipe, question.strategy, question.allowed | set(more))
+        allowed = (question.allowed | set(more)) & set(question.possible)
+        *_, tiers = ladders(question.recipe, question.strategy, allowed)
         rung = tiers[-1][-1][-1]
         prediction = predict(rung.recipe, rung.strategy, question.clip, question.model)
         return prediction.smallest_card_bytes <= card_bytes
 
-    needed = [name for name in ALLOWANCES if name not in question.allowed]
+    needed = [name for name in question.possible if name not in question.allowed]
     if not needed or not fits(needed):
         return None
-    for name in reversed(ALLOWANCES):
+    for name in reversed(question.possible):
         without = [other for other in needed if other != name]
         if len(without) < len(needed) and without and fits(without):
             needed = without

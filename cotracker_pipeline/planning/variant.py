@@ -4,8 +4,8 @@ from typing import Any
 
 import yaml
 
-from cotracker_pipeline.config import Clip, Recipe, Section, Strategy
-from cotracker_pipeline.rungs import RUNGS
+from cotracker_pipeline.config import Clip, Recipe, Strategy
+from cotracker_pipeline.wording import changes, rung_name
 
 
 def variant_lines(name: str, rung: tuple[Recipe, Strategy], study: tuple[Recipe, Strategy]) -> list[str]:
@@ -19,18 +19,11 @@ def variant_lines(name: str, rung: tuple[Recipe, Strategy], study: tuple[Recipe,
     return [f"  {name}:", *lines] if lines else [f"  {name}: {{}}"]
 
 
-def rung_name(strategy: Strategy) -> str:
-    """Of one of ``RUNGS``, whatever its precision."""
-    return next(
-        name
-        for name, keys in RUNGS.items()
-        if Strategy.model_validate({**keys, "precision": strategy.precision}) == strategy
-    )
-
-
 def _strategy(planned: Strategy, own: Strategy) -> str:
     """By the name of its rung."""
     rung = rung_name(planned)
+    if rung is None:
+        raise ValueError(f"{planned} is none of the rungs, of which plans are made")
     if planned.precision == own.precision:
         return rung
     return flow({"rung": rung, "precision": planned.precision})
@@ -39,12 +32,6 @@ def _strategy(planned: Strategy, own: Strategy) -> str:
 def clip_line(planned: Clip, own: Clip) -> str | None:
     """The key ``clip`` of ``memory`` or ``training``; None where the study's own says the same."""
     return f"clip: {flow(planned.model_dump(mode='json'))}" if planned != own else None
-
-
-def changes(planned: Section, own: Section) -> dict[str, Any]:
-    """The keys of ``planned`` that differ from those of ``own``."""
-    before = own.model_dump(mode="json")
-    return {key: value for key, value in planned.model_dump(mode="json").items() if value != before[key]}
 
 
 def flow(values: dict[str, Any]) -> str:

@@ -12,15 +12,19 @@ from cotracker_pipeline.config import Recipe, Strategy
 from cotracker_pipeline.data.clips import Sample
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.training.host_memory import raise_if_host_is_full
-from cotracker_pipeline.training.losses import LossTerms, tracking_loss
+from cotracker_pipeline.training.losses import LossTerms
 from cotracker_pipeline.training.not_finite import NotFiniteSteps
+from cotracker_pipeline.training.objective import training_loss
 from cotracker_pipeline.training.optimisation import claim_step, make_optimiser
 from cotracker_pipeline.training.queries import sample_training_queries
 from cotracker_pipeline.training.random_state import random_state, restore_random_state
 
 
 class LossRow(NamedTuple):
-    """One row of the loss curve: means over the steps since the row before."""
+    """One row of the loss curve: means over the steps since the row before.
+
+    The loss of confidence is 0 for a model without.
+    """
 
     step: int
     loss: float
@@ -29,6 +33,7 @@ class LossRow(NamedTuple):
     gradient_norm: float
     learning_rate: float
     seconds: float
+    confidence_loss: float = 0.0
 
 
 @dataclass
@@ -168,7 +173,7 @@ class Training:
             torch.cuda.empty_cache()
 
     def _train_step(self, batch: Sample) -> tuple[float, ...]:
-        """Loss, coordinate loss, visibility loss, gradient norm and learning rate of one step."""
+        """Loss, coordinate, visibility and confidence loss, gradient norm and learning rate of one step."""
         learning_rate = self.schedule.get_last_lr()[0]
         self.optimiser.zero_grad(set_to_none=True)
         terms = self._loss(batch)
@@ -180,23 +185,24 @@ class Training:
         claim_step(self.optimiser)
         self.optimiser.step()
         self.schedule.step()
-        return (*(term.item() for term in terms), norm.item(), float(learning_rate))
+        losses = (0.0 if term is None else term.item() for term in terms)
+        return (*losses, norm.item(), float(learning_rate))
 
     def _loss(self, batch: Sample) -> LossTerms:
         device = next(self.model.parameters()).device
         video, trajectory, visibility, valid = (part.to(device, non_blocking=True) for part in batch)
         # the step names the random numbers, so that a continued training draws the same ones
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
-        queries = sample_training_queries(trajectory, visibility, generator)
-        _, _, predictions = self.model(video.float(), queries, self.recipe.iterations, is_train=True)
-        return tracking_loss(predictions, trajectory, visibility, valid, self.recipe.loss)
+        queries = sample_training_queries(trajectory, visibility, generator, self.recipe.query_sampling)
+        *_, predictions = self.model(video.float(), queries, self.recipe.iterations, is_train=True)
+        return training_loss(predictions, trajectory, visibility, valid, self.recipe)
 
     def _log(self, progress: Callable[[LossRow], None]) -> None:
-        loss, coordinate, visibility, norm, _, seconds = (
+        loss, coordinate, visibility, confidence, norm, _, seconds = (
             sum(column) / len(self.record) for column in zip(*self.record, strict=True)
         )
-        learning_rate = self.record[-1][4]
-        row = LossRow(self.step, loss, coordinate, visibility, norm, learning_rate, seconds)
+        rate = self.record[-1][5]
+        row = LossRow(self.step, loss, coordinate, visibility, norm, rate, seconds, confidence)
         self.curve.append(row)
         self.record = []
         progress(row)

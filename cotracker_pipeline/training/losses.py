@@ -5,14 +5,14 @@ the number of tracks although they are means already (and summed over windows), 
 probabilities for logits, so that it cannot reach zero. ``published`` keeps both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cotracker_pipeline.models.cotracker2 import WindowPredictions
+from cotracker_pipeline.models.predictions import WindowPredictions
 
 #: Weight of an iteration relative to the next one.
 ITERATION_DECAY = 0.8
@@ -21,11 +21,12 @@ VISIBILITY_WEIGHT = 10.0
 
 
 class LossTerms(NamedTuple):
-    """Scalars: total = coordinate + 10 · visibility."""
+    """Scalars: the total, what it is the weighted sum of, and confidence where the model has one."""
 
     total: Tensor
     coordinate: Tensor
     visibility: Tensor
+    confidence: Tensor | None = None
 
 
 def tracking_loss(
@@ -46,7 +47,7 @@ def tracking_loss(
     """
     valid = valid.float() * predictions.mask
     visibility = visibility.float()
-    spans = _window_spans(predictions)
+    spans = window_spans(predictions.coords)
     coordinate = torch.stack(
         [
             sequence_loss(iterations, trajectory[:, span], valid[:, span])
@@ -68,16 +69,22 @@ def tracking_loss(
     return LossTerms(coordinate_loss + VISIBILITY_WEIGHT * visibility_loss, coordinate_loss, visibility_loss)
 
 
-def sequence_loss(predictions: Sequence[Tensor], target: Tensor, valid: Tensor) -> Tensor:
-    """L1 distance of one window's iterations, later iterations weighing more.
+def sequence_loss(
+    predictions: Sequence[Tensor],
+    target: Tensor,
+    valid: Tensor,
+    distance: Callable[[Tensor], Tensor] = torch.abs,
+) -> Tensor:
+    """Distance of one window's iterations from the truth, later iterations weighing more.
 
     Args:
         predictions: per iteration (B, S, N, 2).
         target: (B, S, N, 2).
         valid: (B, S, N) weights 0..1.
+        distance: of a difference along one axis.
     """
     distances = torch.stack(
-        [masked_mean((prediction - target).abs().mean(dim=-1), valid) for prediction in predictions]
+        [masked_mean(distance(prediction - target).mean(dim=-1), valid) for prediction in predictions]
     )
     age = torch.arange(len(predictions) - 1, -1, -1, dtype=distances.dtype, device=distances.device)
     return (distances * ITERATION_DECAY**age).mean()
@@ -100,8 +107,8 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() / (1e-6 + mask.sum())
 
 
-def _window_spans(predictions: WindowPredictions) -> list[slice]:
-    """Frames of every window: windows overlap by half, and only the last may be cut."""
-    length = predictions.coords[0][0].shape[1]
-    starts = [index * (length // 2) for index in range(len(predictions.coords))]
+def window_spans(coords: Sequence[Sequence[Tensor]]) -> list[slice]:
+    """Frames of every window of predictions (B, n, N, 2); they overlap by half, only the last may be cut."""
+    length = coords[0][0].shape[1]
+    starts = [index * (length // 2) for index in range(len(coords))]
     return [slice(start, start + length) for start in starts]

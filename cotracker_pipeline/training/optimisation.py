@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal
 
 import torch
 from torch import nn
@@ -15,13 +16,16 @@ OPTIMISERS: Mapping[str, type[AdamW]] = MappingProxyType(
     {"foreach": AdamW, "one-by-one": OneByOneAdamW, "host": HostAdamW}
 )
 
+#: What torch calls the shapes of the schedule.
+ANNEALING: Mapping[str, Literal["linear", "cos"]] = MappingProxyType({"linear": "linear", "cosine": "cos"})
+
 
 def make_optimiser(
     model: nn.Module,
     recipe: Recipe,
     strategy: Strategy = Strategy(),  # noqa: B008  immutable
 ) -> tuple[AdamW, OneCycleLR]:
-    """AdamW over all parameters, and a linear one-cycle schedule with 5 % of warm-up.
+    """AdamW over all parameters, and a one-cycle schedule with 5 % of warm-up.
 
     The published schedule is 100 steps longer than its 50,000 steps of training; here it ends with the last
     step, so that short trainings are annealed too.
@@ -36,7 +40,7 @@ def make_optimiser(
         max_lr=recipe.learning_rate,
         total_steps=total_steps,
         pct_start=max(0.05, 2 / total_steps),
-        anneal_strategy="linear",
+        anneal_strategy=ANNEALING[recipe.schedule],
         cycle_momentum=False,
     )
     return optimiser, schedule

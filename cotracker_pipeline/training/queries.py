@@ -1,19 +1,29 @@
 """Query points of a training sample."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
+#: Which share of the tracks is queried in a random visible frame: "first", a quarter, or "random", all.
+Sampling = Literal["first", "random"]
 
-def sample_training_queries(trajectory: Tensor, visibility: Tensor, generator: torch.Generator) -> Tensor:
+
+def sample_training_queries(
+    trajectory: Tensor,
+    visibility: Tensor,
+    generator: torch.Generator,
+    sampling: Sampling = "first",
+) -> Tensor:
     """Choose one visible frame of every track as its query.
 
-    The first quarter of the tracks gets a uniformly random visible frame, the others their first visible one
-    (the published rule).
+    The first tracks get a uniformly random visible frame, the others their first visible one.
 
     Args:
         trajectory: (B, T, N, 2) pixel indices.
         visibility: (B, T, N) boolean.
         generator: CPU generator of the random frames.
+        sampling: how many tracks are the first ones; both are published.
 
     Returns:
         (B, N, 3) float32 queries as (t, x, y).
@@ -24,11 +34,16 @@ def sample_training_queries(trajectory: Tensor, visibility: Tensor, generator: t
     if not visibility.any(dim=1).all():
         raise ValueError("a track that is never visible cannot be queried; leave it out of the sample")
     frames = visibility.int().argmax(dim=1)
-    quarter = visibility.shape[2] // 4
-    if quarter:
-        frames[:, :quarter] = _random_visible_frame(visibility[:, :, :quarter], generator)
+    drawn = tracks_drawn(visibility.shape[2], sampling)
+    if drawn:
+        frames[:, :drawn] = _random_visible_frame(visibility[:, :, :drawn], generator)
     points = trajectory.gather(1, frames[:, None, :, None].expand(-1, 1, -1, 2))[:, 0]
     return torch.cat([frames[..., None].to(points.dtype), points], dim=-1)
+
+
+def tracks_drawn(tracks: int, sampling: Sampling) -> int:
+    """How many of ``tracks`` are queried in a random visible frame."""
+    return tracks if sampling == "random" else tracks // 4
 
 
 def _random_visible_frame(visibility: Tensor, generator: torch.Generator) -> Tensor:

@@ -27,7 +27,7 @@ from cotracker_pipeline.analysis.tables import (
     to_latex,
     to_markdown,
 )
-from cotracker_pipeline.config import Study
+from cotracker_pipeline.config import ModelSize, Study
 from cotracker_pipeline.errors import UserError
 
 
@@ -40,7 +40,7 @@ def test_memory_table_compares_with_the_baseline(study: Study, evidence: Evidenc
     frame = memory_table(study, evidence.predictions).sections[0].frame.set_index("variant")
     assert frame.loc["baseline", "peak GB"] == "60.00"
     assert frame.loc["bf16", "saved %"] == "33.3"
-    assert frame.loc["lean", "checkpoint"] == "encoder"
+    assert frame.loc["lean", "strategy"] == "checkpoint encoder"
 
 
 def test_memory_table_states_the_true_size(study: Study, evidence: Evidence) -> None:
@@ -48,6 +48,23 @@ def test_memory_table_states_the_true_size(study: Study, evidence: Evidence) -> 
     assert "true size" in heading
     assert "768 tracks" in heading
     assert "1x24x384x512" in heading
+
+
+@pytest.mark.parametrize(
+    ("architecture", "name", "masks"),
+    [
+        ("cotracker2", "published model", "track + attention"),
+        ("cotracker3-online", "published cotracker3-online", "attention"),
+        ("cotracker3-offline", "published cotracker3-offline", "none"),
+    ],
+)
+def test_memory_table_names_the_tracker_and_the_masks_it_has(
+    study: Study, evidence: Evidence, architecture: str, name: str, masks: str
+) -> None:
+    memory = study.memory.model_copy(update={"model": ModelSize(architecture=architecture)})
+    table = memory_table(study.model_copy(update={"memory": memory}), evidence.predictions)
+    assert name in table.sections[0].heading
+    assert table.sections[0].frame.set_index("variant").loc["baseline", "masks"] == masks
 
 
 def test_memory_table_explains_the_peaks(study: Study, evidence: Evidence) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import feeding
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from explain_snapshot import largest, live_at_peak
 from rows import add_rows, shown
 from stage_times import stage_times
+from strategy_speed import summary
 
 from cotracker_pipeline.config import Clip
 from cotracker_pipeline.data.store import Sequence
@@ -164,3 +166,51 @@ def test_rendering_is_measured_by_case(tmp_path: Path) -> None:
     rate = float(row["frames_per_cpu_second"])
     assert rate * float(row["cpu_seconds"]) == pytest.approx(2)
     assert f"{rate:.2f} frames per CPU-second" in done.stdout
+
+
+def compare(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Strategies on the smallest clip."""
+    command = [sys.executable, "benchmarks/strategy_speed.py", *map(str, arguments), "--rounds", "1"]
+    command += ["--warm-ups", "0", "--tracks", "4", "--frames", "12", "--height", "32", "--width", "32"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "strategies"),
+    [("step", ["published", "balanced:bf16"]), ("tracking", ["published", "tracking"])],
+)
+def test_strategies_are_compared(tmp_path: Path, what: str, strategies: list[str]):
+    done = compare("--output", tmp_path / "speed.csv", "--what", what, "--strategies", *strategies)
+    assert done.returncode == 0, done.stderr
+    first, second = read(tmp_path / "speed.csv")
+    assert [first["strategy"], second["strategy"]] == strategies
+    # recomputation takes more operations, and tracking leaves out what is not yet queried
+    more = int(second["operations"]) > int(first["operations"])
+    assert more == (what == "step")
+    assert all(float(row["seconds"]) > 0 and float(row["product_rate"]) > 0 for row in (first, second))
+    assert strategies[1] in done.stdout
+
+
+def test_an_unknown_strategy_is_one_sentence(tmp_path: Path):
+    done = compare("--output", tmp_path / "speed.csv", "--strategies", "published:int8")
+    assert done.returncode == 2
+    assert "no strategy 'published:int8'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ratios_are_those_of_one_round():
+    rows = pd.DataFrame(
+        {
+            "round": [0, 0, 1, 1, 2, 2],
+            "strategy": ["published", "fast"] * 3,
+            "seconds": [10, 5, 40, 20, 10, 4],
+            "operations": [100, 80] * 3,
+            "product_rate": 20.0,
+            "peak_bytes": np.nan,
+        }
+    )
+    table = summary(rows)
+    assert table["times as fast"].to_dict() == {"published": 1, "fast": 2}
+    assert table["operations"].to_dict() == {"published": 1, "fast": 0.8}
+    assert table["of the rate of products"].to_dict() == {"published": 0.5, "fast": 0.8}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from small_models import TINY
 
-from cotracker_pipeline.config import Clip, load_study
+from cotracker_pipeline.config import Architecture, Clip, load_study
 from cotracker_pipeline.memory.assembly import assemble_step
 from cotracker_pipeline.memory.step import TrainingStep
 
@@ -19,9 +19,12 @@ MODEL = TINY.model_copy(update={"depth": 2})
 PORTABLE = {"attention": "explicit", "correlation": "volume", "optimiser": "foreach"}
 
 
-def small_step(name: str, device: str, portable: bool = True) -> TrainingStep:
+def small_step(
+    name: str, device: str, portable: bool = True, architecture: Architecture = "cotracker2"
+) -> TrainingStep:
     """A step of the variant ``name``; ``portable``: what each device does in its own way is left out."""
     _, recipe, strategy = STUDY.variant(name)
     strategy = strategy.model_copy(update=PORTABLE if portable else {})
     recipe = recipe.model_copy(update={"tracks": recipe.tracks // FACTOR, "iterations": 2})
-    return assemble_step(recipe, strategy, CLIP, MODEL, device)
+    model = MODEL.model_copy(update={"architecture": architecture})
+    return assemble_step(recipe, strategy, CLIP, model, device)

@@ -16,15 +16,17 @@ A GPU does all of this as meta does.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import pytest
 import torch
 from small_steps import CLIP, MODEL, STUDY, small_step
 
+from cotracker_pipeline.config import Architecture
 from cotracker_pipeline.memory.ledger import GRANULE
 from cotracker_pipeline.memory.step import track_training_step
 from cotracker_pipeline.memory.tracker import MemoryTracker
-from cotracker_pipeline.models import cotracker2
+from cotracker_pipeline.models import cotracker2, tracker
 from cotracker_pipeline.models.cuda_autocast import CudaAutocast
 
 LOW = [name for name in STUDY.variants if STUDY.variant(name).strategy.precision == "bf16"]
@@ -34,12 +36,12 @@ Story = list[tuple[int, int]]
 
 
 @pytest.fixture
-def track() -> Callable[[str, str], MemoryTracker]:
+def track() -> Callable[..., MemoryTracker]:
     """Track a variant on a device. Steps are kept: what they hold would else be released in any order."""
     steps = []
 
-    def run(name: str, device: str, portable: bool = True) -> MemoryTracker:
-        steps.append(small_step(name, device, portable))
+    def run(name: str, device: str, *options: Any) -> MemoryTracker:
+        steps.append(small_step(name, device, *options))
         return track_training_step(steps[-1])
 
     return run
@@ -53,10 +55,20 @@ def test_a_cpu_does_what_meta_does(track, name: str):
     assert real.flops == meta.flops
 
 
+@pytest.mark.parametrize("architecture", ["cotracker3-online", "cotracker3-offline"])
+@pytest.mark.parametrize("name", ["baseline", "checkpoint-both", "balanced", "minimal"])
+def test_of_cotracker3_too(track, name: str, architecture: str):
+    meta, real = (track(name, device, True, architecture) for device in ("meta", "cpu"))
+    assert story(real, without=counters(real, architecture)) == story(meta)
+    assert real.peak == meta.peak
+    assert real.flops == meta.flops
+
+
 @pytest.mark.parametrize("name", LOW)
 def test_a_cpu_does_what_meta_does_under_bf16(track, name: str, monkeypatch: pytest.MonkeyPatch):
     """With CUDA's lists on both; the statistics of instance norm differ, and nothing else."""
-    monkeypatch.setattr(cotracker2, "autocast", cuda_autocast)
+    for module in (cotracker2, tracker):
+        monkeypatch.setattr(module, "autocast", cuda_autocast)
     meta, real = track(name, "meta"), track(name, "cpu")
     pairs = list(zip(story(meta), story(real, without=counters(real)), strict=True))
     assert all(on_meta[0] == on_cpu[0] for on_meta, on_cpu in pairs)
@@ -93,13 +105,14 @@ def story(tracker: MemoryTracker, without: frozenset[int] = frozenset()) -> Stor
     ]
 
 
-def counters(tracker: MemoryTracker) -> frozenset[int]:
+def counters(tracker: MemoryTracker, architecture: Architecture = "cotracker2") -> frozenset[int]:
     """On a CPU: the blocks of AdamW's step counters, and of the one that is added to them.
 
     They are the first that the optimiser's step makes known.
     """
     start = tracker.ledger.phases[-1].start
-    parameters = sum(1 for _ in small_step("baseline", "meta").model.parameters())
+    model = small_step("baseline", "meta", True, architecture).model
+    parameters = sum(1 for _ in model.parameters())
     new = [event for event in tracker.events[start:] if event.bytes > 0][: 1 + parameters]
     assert {event.bytes for event in new} == {GRANULE}
     return frozenset(event.block for event in new)

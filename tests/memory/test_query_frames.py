@@ -8,26 +8,27 @@ from cotracker_pipeline.memory import predict_peak_memory
 from cotracker_pipeline.memory.assembly import blank_batch
 from cotracker_pipeline.memory.query_frames import published_query_frames
 from cotracker_pipeline.models.active_tracks import active_counts
-from cotracker_pipeline.training.queries import sample_training_queries
+from cotracker_pipeline.training.queries import Sampling, sample_training_queries
 
 FRAMES, TRACKS = 24, 768
 ENDS = range(1, FRAMES + 1)
 
 
-def sampled(generator: torch.Generator, visible: float) -> torch.Tensor:
+def sampled(generator: torch.Generator, visible: float, sampling: Sampling = "first") -> torch.Tensor:
     """Frames (1, N) that the training draws where points are seen in this share of the frames."""
     trajectory = torch.zeros(1, FRAMES, TRACKS, 2)
     visibility = torch.rand(1, FRAMES, TRACKS, generator=generator) < visible
     visibility[:, -1] |= ~visibility.any(dim=1)
-    return sample_training_queries(trajectory, visibility, generator)[..., 0]
+    return sample_training_queries(trajectory, visibility, generator, sampling)[..., 0]
 
 
+@pytest.mark.parametrize("sampling", ["first", "random"])
 @pytest.mark.parametrize("visible", [1.0, 0.8])
-def test_no_draw_has_more_active_tracks(visible):
-    assumed = active_counts(torch.tensor([published_query_frames(TRACKS, FRAMES)]), ENDS)
+def test_no_draw_has_more_active_tracks(visible, sampling):
+    assumed = active_counts(torch.tensor([published_query_frames(TRACKS, FRAMES, sampling)]), ENDS)
     generator = torch.Generator().manual_seed(0)
     for _ in range(50):
-        drawn = active_counts(sampled(generator, visible), ENDS)
+        drawn = active_counts(sampled(generator, visible, sampling), ENDS)
         assert all(few <= many for few, many in zip(drawn, assumed, strict=True))
 
 

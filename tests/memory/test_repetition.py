@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_models import SMALL_OF
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
@@ -121,6 +122,28 @@ def test_a_training_step(variant, small_recipe, small_clip, small_model):
     check_equal(fast, in_full(lambda: track_training_step(steps[1])))
     # two windows of two iterations, of which the first is run
     assert max(Counter(repeated).values()) >= 3
+
+
+@pytest.mark.parametrize("architecture", ["cotracker3-online", "cotracker3-offline"])
+@pytest.mark.parametrize(
+    "variant", ["plain", "bf16", "local-bf16-checkpoint", "fast", "lean", "bf16-fast", "bf16-minimal"]
+)
+def test_a_training_step_of_cotracker3(variant, architecture, small_recipe, small_clip):
+    recipe, strategy = VARIANTS[variant]
+    steps = [
+        assemble_step(
+            small_recipe.model_copy(update=recipe),
+            Strategy(**strategy),
+            small_clip,
+            SMALL_OF[architecture],
+            "meta",
+        )
+        for _ in range(2)
+    ]
+    with counting() as repeated:
+        fast = track_training_step(steps[0])
+    check_equal(fast, in_full(lambda: track_training_step(steps[1])))
+    assert repeated
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

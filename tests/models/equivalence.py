@@ -5,14 +5,16 @@ chaotic, as its sines turn by up to 968 rad per feature pixel.
 """
 
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cotracker_pipeline.config import Strategy
-from cotracker_pipeline.models import CoTracker2
-from cotracker_pipeline.training.losses import tracking_loss
+from cotracker_pipeline.config import Architecture, ModelSize, Recipe, Strategy
+from cotracker_pipeline.models.build import build_model
+from cotracker_pipeline.models.tracker import Tracker
+from cotracker_pipeline.training.objective import training_loss
 
 #: Largest relative L2 deviation.
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
@@ -39,25 +41,28 @@ class Scene:
     outside: float = 0.3
     use_attention_mask: bool = True
     seed: int = 0
+    architecture: Architecture = "cotracker2"
 
-    def model(self, strategy: Strategy, dtype: torch.dtype) -> CoTracker2:
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(corr_radius=self.radius, use_attention_mask=self.use_attention_mask)
+
+    def model(self, strategy: Strategy, dtype: torch.dtype) -> Tracker:
         torch.manual_seed(self.seed)
-        model = CoTracker2(
+        size = ModelSize(
+            architecture=self.architecture,
             window_len=self.window_len,
             stride=2,
             num_virtual_tracks=3,
             model_resolution=(self.height, self.width),
-            corr_radius=self.radius,
             corr_levels=self.levels,
-            use_attention_mask=self.use_attention_mask,
-            strategy=strategy,
             feature_dim=8,
             encoder_widths=(4, 4, 6, 8, 8),
             hidden_size=16,
             num_heads=2,
             depth=2,
         )
-        return model.to(dtype)
+        return build_model(size, self.recipe, strategy).to(dtype)
 
     def batch(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Video, queries, trajectory, visibility and valid."""
@@ -79,7 +84,9 @@ class Scene:
 
 @dataclass
 class Outcome:
-    """coords (B, T, N, 2) and visibility (B, T, N), zero before each query; the loss; gradients by name."""
+    """coords (B, T, N, 2) and visibility, and confidence where there is one, (B, T, N), zero where they are
+    not trained; the loss; gradients by name.
+    """
 
     coords: Tensor
     visibility: Tensor
@@ -91,14 +98,14 @@ def step(scene: Scene, strategy: Strategy, dtype: torch.dtype = torch.float64) -
     """One forward and backward pass."""
     model = scene.model(strategy, dtype)
     video, queries, trajectory, visibility, valid = scene.batch(dtype)
-    coords, visible, predictions = model(video, queries, scene.iterations, is_train=True)
-    loss = tracking_loss(predictions, trajectory, visibility, valid).total
+    coords, *probabilities, predictions = model(video, queries, scene.iterations, is_train=True)
+    loss = training_loss(predictions, trajectory, visibility, valid, scene.recipe).total
     loss.backward()
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
     mask = predictions.mask
     return Outcome(
         torch.where(mask[..., None], coords, 0).detach(),
-        torch.where(mask, visible, 0).detach(),
+        torch.where(mask, torch.stack(probabilities), 0).detach(),
         loss.detach(),
         {name: torch.zeros(()) if each is None else each for name, each in gradients.items()},
     )
@@ -146,5 +153,6 @@ def scenes(draw: st.DrawFn) -> Scene:
         outside=draw(st.sampled_from([0.0, 0.3, 3.0])),
         use_attention_mask=draw(st.booleans()),
         seed=draw(st.integers(0, 1000)),
+        architecture=draw(st.sampled_from(get_args(Architecture))),
     )
     return replace(scene, levels=min(scene.levels, 2)) if min(scene.height, scene.width) < 18 else scene

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cotracker_pipeline.models import CoTracker2
-from cotracker_pipeline.models.cotracker2 import window_starts
+from cotracker_pipeline.models.windows import window_starts
 
 COORDS, VISIBILITY = 2e-4, 2e-5
 

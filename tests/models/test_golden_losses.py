@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cotracker_pipeline.models import CoTracker2
-from cotracker_pipeline.models.cotracker2 import WindowPredictions
+from cotracker_pipeline.models.predictions import WindowPredictions
 from cotracker_pipeline.training.losses import (
     balanced_cross_entropy,
     masked_mean,

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from small_models import TINY
+from small_models import TINY, TINY_OF
 
 from cotracker_pipeline.config import Evaluation, Recipe, Strategy
 from cotracker_pipeline.errors import UserError
-from cotracker_pipeline.models import CoTracker2
+from cotracker_pipeline.models import CoTracker2, CoTracker3Offline
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.checkpoints import load_model, load_weights, save_model
 from cotracker_pipeline.models.predictors import Predictor, load_trackers, support_points
@@ -21,6 +21,17 @@ def test_joint_prediction(rule, golden, near):
     count = case.meta["N"]
     near(case.name, "joint coordinates (px)", tracks, case["joint_coords"][:, :, :count], 2e-4)
     near(case.name, "joint visibility", visibility, case["joint_vis"][:, :, :count], 2e-5)
+
+
+def test_joint_prediction_of_cotracker3(rule, golden, near):
+    case = golden("v3_i_eval_predictor")
+    model = rule.fill_(CoTracker3Offline(), case.meta["seed"])
+    meta = case.meta
+    video = rule.video(meta["seed"], meta["video_name"], meta["T"], meta["H"], meta["W"])
+    predictor = Predictor(model, tuple(meta["interp_shape"]), support_grid=3, iterations=2)
+    tracks, visibility = predictor(predictor.encode(torch.from_numpy(video)), case["queries"])
+    near(case.name, "joint coordinates (px)", tracks, case["joint_coords"], 2e-4)
+    near(case.name, "joint visibility", visibility, case["joint_vis"], 2e-5)
 
 
 def test_support_grids(golden, near):
@@ -50,6 +61,20 @@ def test_tracker_of_a_checkpoint(checkpoint, mode):
     assert visible.shape == (2, 6)
     assert visible.dtype == bool
     assert np.isfinite(tracks).all()
+
+
+@pytest.mark.parametrize("architecture", ["cotracker3-online", "cotracker3-offline"])
+def test_visible_is_what_is_visible_and_trusted(architecture):
+    torch.manual_seed(0)
+    model = build_model(TINY_OF[architecture], Recipe(), Strategy())
+    queries = torch.tensor([[[0.0, 5.0, 9.0], [2.0, 20.0, 4.0]]])
+    predictor = Predictor(model, (32, 48), support_grid=0, iterations=2)
+    encoded = predictor.encode(255 * torch.rand(1, 5, 3, 32, 48))
+    tracks, visibility = predictor(encoded, queries)
+    with torch.no_grad():
+        coords, visible, confidence, _ = model.track(encoded.maps, queries, 2)
+    assert torch.allclose(tracks, coords)
+    assert torch.allclose(visibility, visible * confidence)
 
 
 def test_the_trackers_of_a_checkpoint_encode_a_video_once(checkpoint, monkeypatch):

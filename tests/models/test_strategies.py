@@ -1,11 +1,13 @@
 """Every strategy gives the outputs, losses and gradients of the plain computation."""
 
+from typing import get_args
+
 import pytest
 import torch
 from equivalence import Outcome, Scene, check_strategy, deviation, scenes, step
 from hypothesis import given, settings
 
-from cotracker_pipeline.config import Strategy
+from cotracker_pipeline.config import Architecture, Strategy
 from cotracker_pipeline.models import CoTracker2
 from cotracker_pipeline.rungs import RUNGS
 from cotracker_pipeline.training.losses import tracking_loss
@@ -29,23 +31,25 @@ STRATEGIES = {
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("architecture", get_args(Architecture))
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_a_strategy_changes_nothing(name, dtype):
-    scene = Scene(query_frames=((0, 3, 0, 6, 5), (4, 4, 6, 6, 5)))
+def test_a_strategy_changes_nothing(name, architecture, dtype):
+    scene = Scene(query_frames=((0, 3, 0, 6, 5), (4, 4, 6, 6, 5)), architecture=architecture)
     check_strategy(scene, Strategy(**STRATEGIES[name]), dtype)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(scene=scenes())
 def test_whatever_is_tracked(name, scene):
     check_strategy(scene, Strategy(**STRATEGIES[name]))
 
 
+@pytest.mark.parametrize("architecture", get_args(Architecture))
 @pytest.mark.parametrize("name", RUNGS)
-def test_bf16_changes_as_much_as_it_does_alone(name):
+def test_bf16_changes_as_much_as_it_does_alone(name, architecture):
     """Rounding differs, so the rung under bf16 is as far from fp32 as the plain computation under bf16."""
-    scene = Scene(query_frames=((0, 3, 0, 6, 5),), iterations=1)
+    scene = Scene(query_frames=((0, 3, 0, 6, 5),), iterations=1, architecture=architecture)
     exact = step(scene, Strategy(), torch.float32)
     plain = step(scene, Strategy(precision="bf16"), torch.float32)
     found = step(scene, Strategy(precision="bf16", **RUNGS[name]), torch.float32)

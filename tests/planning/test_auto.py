@@ -7,8 +7,8 @@ from cotracker_pipeline.config import Card, Memory, Recipe, Strategy, Variant
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.planning import predictor
 from cotracker_pipeline.planning.auto import resolve, rungs_from
-from cotracker_pipeline.planning.variant import rung_name
 from cotracker_pipeline.units import GIB
+from cotracker_pipeline.wording import rung_name
 
 NEEDS = dict(zip(COSTS, (80, 70, 60, 50, 40, 30, 20, 10), strict=True))
 PREDICT = MadeUp(lambda name: NEEDS[way_of(name)] * GIB)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import COSTS, MadeUp, every_rung, question_of
 
+from cotracker_pipeline.config import ModelSize
 from cotracker_pipeline.planning.ladder import ALLOWANCES, ladders
 from cotracker_pipeline.planning.search import Plan, Question, least_allowance, search
 
@@ -40,6 +41,19 @@ def test_the_fastest_that_fits_is_chosen_and_no_leaner_one_asked(card: int, rung
     predict = MadeUp(looked_up(90, 80, 70, 60, 30, 20, 10, 5))
     assert chosen_name(search(question_of(), card, predict)) == rung
     assert predict.asked == list(asked)
+
+
+def test_cotracker3_is_not_asked_to_do_without_a_track_mask() -> None:
+    question = question_of(ALLOWANCES)
+    online = question._replace(model=ModelSize(architecture="cotracker3-online"))
+    predict = MadeUp(lambda _: 10)
+    search(question, 1, predict)
+    asked, predict.asked = predict.asked, []
+    search(online, 1, predict)
+    assert any("no track mask" in name for name in asked)
+    assert predict.asked
+    assert not any("no track mask" in name for name in predict.asked)
+    assert "no-track-mask" not in (least_allowance(online._replace(allowed=frozenset()), 10, predict) or [])
 
 
 def test_of_a_tier_the_one_of_fewest_operations_is_chosen() -> None:

@@ -8,8 +8,10 @@ from cotracker_pipeline.memory.step import Batch, TrainingStep, track_training_s
 from cotracker_pipeline.training.optimisation import OPTIMISERS, make_optimiser
 
 
-def rates(steps: int) -> list[float]:
-    optimiser, schedule = make_optimiser(torch.nn.Linear(1, 1), Recipe(steps=steps, learning_rate=1e-3))
+def rates(steps: int, **recipe: object) -> list[float]:
+    optimiser, schedule = make_optimiser(
+        torch.nn.Linear(1, 1), Recipe(steps=steps, learning_rate=1e-3, **recipe)
+    )
     found = []
     for _ in range(steps):
         found.append(schedule.get_last_lr()[0])
@@ -27,6 +29,14 @@ def test_trainings_of_any_length_rise_and_end_low(steps):
     if steps > 2:
         assert max(found) == pytest.approx(1e-3)
         assert found[-1] < 1e-5
+
+
+def test_a_cosine_rises_and_falls_slowly_at_its_ends():
+    linear, cosine = rates(1000), rates(1000, schedule="cosine")
+    assert cosine.index(max(cosine)) == linear.index(max(linear))
+    assert cosine[100] > linear[100]
+    assert cosine[950] < linear[950]
+    assert cosine[524] == pytest.approx(max(cosine) / 2, rel=0.01)
 
 
 def test_the_rise_takes_a_twentieth_and_is_linear():

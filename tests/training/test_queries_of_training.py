@@ -37,6 +37,13 @@ def test_the_first_quarter_is_queried_anywhere():
     assert frames[100:].abs().max() == 0
 
 
+def test_random_queries_are_anywhere():
+    visibility = torch.ones(1, 8, 400, dtype=torch.bool)
+    frames = sample_training_queries(torch.zeros(1, 8, 400, 2), visibility, generator(), "random")[0, :, 0]
+    for quarter in frames.chunk(4):
+        assert set(quarter.tolist()) == set(range(8))
+
+
 def test_a_track_that_is_never_visible_is_refused():
     visibility = torch.ones(1, 4, 3, dtype=torch.bool)
     visibility[0, :, 1] = False

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from running import BIN, ROOT, TINY, cloned, snakemake
 
-from cotracker_pipeline.config import Study, load_study
+from cotracker_pipeline.config import Clip, ModelSize, Study, load_study
 from cotracker_pipeline.render import shard_indices
 
 
@@ -82,6 +82,32 @@ def test_default_study_is_planned_whole(clone: Path) -> None:
         "illustrate_budgets",
         "report",
     } <= set(jobs)
+
+
+@pytest.mark.parametrize("name", ["cotracker3", "cotracker3-offline"])
+def test_the_ablation_of_cotracker3_is_planned_whole(name: str, clone: Path) -> None:
+    jobs = planned(clone, "--configfile", f"config/{name}.yaml")
+    study = load_study(ROOT / f"config/{name}.yaml")
+    assert jobs["train"] == jobs["evaluate"] == jobs["predict_memory"] == len(study.variants)
+    assert jobs["tabulate"] == 3 + len(study.ablations)
+    assert "judge" not in jobs
+    assert {"warm_up", "plan_budgets", "illustrate", "report"} <= set(jobs)
+
+
+def test_the_memory_of_cotracker3_is_that_of_the_published_training() -> None:
+    """64 frames and 384 tracks online, 60 and 512 offline in bf16, at the size of the published model."""
+    online, offline = (
+        load_study(ROOT / f"config/{name}.yaml") for name in ("cotracker3", "cotracker3-offline")
+    )
+    assert (online.memory.clip, online.recipe.tracks) == (Clip(frames=64), 384)
+    assert online.memory.model == ModelSize(architecture="cotracker3-online")
+    assert (offline.memory.clip, offline.recipe.tracks) == (Clip(frames=60), 512)
+    assert offline.memory.model == ModelSize(architecture="cotracker3-offline")
+    assert offline.strategy.precision == online.variant("published").strategy.precision == "bf16"
+    assert offline.recipe.query_sampling == "random"
+    for study in (online, offline):
+        recipe = study.recipe
+        assert (recipe.schedule, recipe.weight_decay, recipe.gradient_clip) == ("cosine", 5e-4, 1.0)
 
 
 def test_an_ablation_needs_its_members_and_the_baseline_only(clone: Path) -> None:

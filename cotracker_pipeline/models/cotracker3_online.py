@@ -1,0 +1,135 @@
+"""CoTracker3 online: sliding windows, each of which starts from what the one before has found."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from einops import repeat
+from torch import Tensor
+
+from cotracker_pipeline.models.active_tracks import first_tracks, tracked_when_queried, with_left_out
+from cotracker_pipeline.models.attention import Mask
+from cotracker_pipeline.models.correlation import build_pyramid
+from cotracker_pipeline.models.cotracker3 import CoTracker3, Tracked, unrefined
+from cotracker_pipeline.models.precision import autocast, computed_dtype
+from cotracker_pipeline.models.predictions import from_query_on
+from cotracker_pipeline.models.windows import (
+    carry,
+    fill,
+    frames_padded,
+    frames_read,
+    overwrite,
+    sliding_windows,
+)
+
+
+class CoTracker3Online(CoTracker3):
+    """Refines windows that overlap by half, from a clip's start to its end.
+
+    Args:
+        window_len: frames of a window, even.
+        use_attention_mask: hide tracks from attention in the windows before their query. The published model
+            computes this mask, but does not use it: its checkpoints want False.
+        **options: of ``CoTracker3``.
+    """
+
+    def __init__(self, window_len: int = 16, *, use_attention_mask: bool = True, **options: Any) -> None:
+        super().__init__(window_len, **options)
+        self.use_attention_mask = use_attention_mask
+
+    def windows(self, frames: int) -> list[range]:
+        """As ``Tracker``."""
+        return sliding_windows(frames, self.window_len)
+
+    def track(
+        self,
+        maps: Tensor,
+        queries: Tensor,
+        iters: int = 4,
+        is_train: bool = False,
+        active_tracks: Sequence[int] | None = None,
+    ) -> Tracked:
+        """As ``Tracker``."""
+        frames = maps.shape[1]
+        with autocast(self.strategy.precision, maps.device):
+            # without the mask, tracks are attended to before they are queried
+            if self.strategy.skip_unused and self.use_attention_mask:
+                ends = (window.stop for window in self.windows(frames))
+                track = partial(self._track, maps, iters)
+                state, windows = tracked_when_queried(track, queries, ends, active_tracks)
+            else:
+                state, windows = self._track(maps, iters, queries)
+        return self._tracked(state, windows, from_query_on(queries, frames) if is_train else None)
+
+    def _track(
+        self, maps: Tensor, iters: int, queries: Tensor, counts: Sequence[int] | None = None
+    ) -> tuple[Tensor, list[list[Tensor]]]:
+        """The final state (B, T, N, 4), and those (B, n, N, 4) of every window and iteration.
+
+        ``counts``: how many tracks to compute in each window, the first ones; all when there are none.
+        """
+        frames, tracks = maps.shape[1], queries.shape[1]
+        length = frames_read if self.strategy.skip_unused else frames_padded
+        pyramid = build_pyramid(fill(maps, length(frames, self.window_len)), self.corr_levels)
+        queries = torch.cat([queries[..., :1], queries[..., 1:] / self.stride], dim=-1)
+        support = self.corr_mlp.support(pyramid, queries)
+        # what is returned of tracks that no window computes
+        elsewhere = unrefined(queries[:, None, :, 1:])
+        state = elsewhere.new_zeros(len(queries), frames, tracks, 4)
+        windows = []
+        for index, window in enumerate(self.windows(frames)):
+            count = counts[index] if counts else tracks
+            states = self._track_window(
+                window,
+                first_tracks(queries, count, 1),
+                [first_tracks(features, count, 1) for features in support],
+                [level[:, window.start : window.stop] for level in pyramid],
+                first_tracks(state, count, 2),
+                iters,
+            )
+            shown = min(window.stop, frames) - window.start
+            states = [with_left_out(each[:, :shown], elsewhere[:, :, count:]) for each in states]
+            state = overwrite(state, window.start, states[-1])
+            windows.append(states)
+        return state, windows
+
+    def _track_window(
+        self,
+        window: range,
+        queries: Tensor,
+        support: list[Tensor],
+        pyramid: list[Tensor],
+        state: Tensor,
+        iters: int,
+    ) -> list[Tensor]:
+        """The state (B, S, N, 4) of a window after each iteration.
+
+        ``pyramid``: levels (B, S, C, H_l, W_l); ``state``: (B, T, N, 4), what the windows before have found.
+        """
+        estimate = self._estimate(pyramid[0], queries[..., 1:], support)
+        start = self._start(window, queries[..., 0], estimate, state)
+        active = queries[..., 0] < window.stop
+        visible = [features * active[..., None, None] for features in support]
+        flat = [level.flatten(0, 1) for level in pyramid]
+        return self._refine(start, self._mask(active, estimate.dtype), visible, flat, iters)
+
+    def _start(self, window: range, query_frames: Tensor, estimate: Tensor, state: Tensor) -> Tensor:
+        """The state that a window starts from: where a track has started, that of the window before."""
+        if not window.start:
+            return unrefined(estimate)
+        overlap = slice(window.start, window.start + self.window_len // 2)
+        coords, logits = state[:, overlap].split([2, 2], dim=-1)
+        carried = torch.cat(
+            [self.first_estimate.carried(coords, estimate), carry(logits, self.window_len)], dim=-1
+        )
+        started = query_frames < overlap.stop
+        return torch.where(started[:, None, :, None], carried, unrefined(estimate))
+
+    def _mask(self, active: Tensor, dtype: torch.dtype) -> Mask:
+        """What attention needs to know of the active tracks (B, N) of a window."""
+        only_active = self.strategy.skip_unused and len(active) == 1
+        if only_active or not self.use_attention_mask:
+            return ()
+        frames = repeat(active, "b n -> b s n", s=self.window_len)
+        return self.updateformer.mask(frames, computed_dtype(self.strategy.precision, dtype))
