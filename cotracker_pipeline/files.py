@@ -1,14 +1,14 @@
 """Writing files so that nothing is ever half-written."""
 
 import errno
+import fcntl
 import os
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import BinaryIO
 
 from cotracker_pipeline.errors import UserError
 
@@ -60,20 +60,25 @@ def make_folder(target: Path) -> None:
         raise unwritable(target, error) from error
 
 
-def claim(path: Path, who: str) -> FileLock:
-    """Hold ``path``, a file of no content, until the lock is released or this process ends, however it ends.
+def claim(path: Path, who: str) -> BinaryIO:
+    """Hold ``path``, a file of no content, until what is returned is closed or this process ends, in any way.
 
     Raises ``UserError`` when another process holds it, for which ``who`` stands.
     """
     make_folder(path)
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UserError(f"{path}: {who} is still running here; wait for it, or end it") from error
+        file = path.open("ab")
     except OSError as error:
         raise unwritable(path, error) from error
-    return lock
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise UserError(f"{path}: {who} is still running here; wait for it, or end it") from error
+    except OSError:
+        # some network file systems have no locks; a training must be possible there, too
+        pass
+    return file
 
 
 def write_text(target: str | os.PathLike[str], text: str) -> None:

@@ -65,7 +65,7 @@ class Keeper:
                     self._stop_if_asked()
         finally:
             self._requests.__exit__(kind, error, trace)
-            self._lock.release()
+            self._lock.close()
 
     def after_step(self) -> None:
         """Keep the state if it is time to.

@@ -11,7 +11,7 @@ from tiny_training import STEPS, prepare
 
 DRAWN = random.Random(7)
 #: of an undisturbed training on its files, from the folder of its state to the removal of that
-OPERATIONS = 57
+OPERATIONS = 62
 INSTANTS = [DRAWN.random() for _ in range(8)]
 OPERATION_NUMBERS = sorted(DRAWN.sample(range(OPERATIONS), 8))
 AMID = [(number, DRAWN.random()) for number in (0, 1, 3, STEPS // 2 - 1)]
