@@ -313,6 +313,11 @@ def test_one_part_in_many_places():
     assert (repeated.count("part"), repeated.count("twice")) == (4, 2)
 
 
+@pytest.mark.parametrize("last", ["part_at_low_precision", "part_of_other_shape"])
+def test_a_part_that_is_repeated_and_then_called_otherwise(last):
+    check_toy(("part", "part_in_place", last))
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=8), st.sampled_from(["fp32", "bf16"]))
 def test_any_sequence_is_exact(actions, precision):

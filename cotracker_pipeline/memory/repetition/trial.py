@@ -59,7 +59,8 @@ def try_out(
         prelude: called before, with the inputs that take a gradient.
 
     Raises:
-        Unrepeatable: when an input ends during the call, or its gradients flow to somewhere unknown.
+        Unrepeatable: when an input ends during the call, a parameter is cast for the first time, or gradients
+            flow to somewhere unknown.
     """
     with _surroundings(part, trace):
         inputs = _stand_ins(part.arguments)
@@ -67,9 +68,12 @@ def try_out(
         sources = [tensor for tensor in tensors_in(inputs) if tensor.requires_grad]
         prelude(sources)
         first_node, first_call = torch.autograd._get_sequence_nr(), len(trace.calls)
+        cast_before = len(CudaAutocast.casts())
         script.begin()
         output = part.run(*inputs)
         recording, calls = script.end(), range(first_call, len(trace.calls))
+        if len(CudaAutocast.casts()) > cast_before:
+            raise Unrepeatable("autocast keeps what it casts for the first time until its end")
         if script.scenes:
             raise Unrepeatable("an input ends during the call")
         known = [get_gradient_edge(tensor).node for tensor in sources]
