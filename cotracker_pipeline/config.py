@@ -378,6 +378,10 @@ class Training(Section):
     track_factor: Number = Field(1.0, gt=0, le=1, description="tracks trained with, per track of the recipe")
     seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] = Field((0,), min_length=1)
     warm_up: WarmUp | None = None
+    initial_checkpoint: Path | None = _added(
+        None,
+        "weights to start from, for fine-tuning: a published .pth file, or a model.safetensors of a training",
+    )
     log_every: Size = Field(10, description="steps between rows of the loss curve")
     save_every: Size = Field(200, description="steps between saved training states")
     threads: Size = Field(1, description="CPU threads of one training")
@@ -392,6 +396,12 @@ class Training(Section):
         False,
         description="leave out, with a warning, shards and sequences that are damaged, instead of ending",
     )
+
+    @model_validator(mode="after")
+    def _one_start(self) -> "Training":
+        if self.warm_up is not None and self.initial_checkpoint is not None:
+            raise ValueError("initial_checkpoint brings an encoder of its own; remove it or warm_up")
+        return self
 
 
 class Evaluation(Section):

@@ -18,6 +18,7 @@ from cotracker_pipeline.files import atomic_path
 from cotracker_pipeline.models.build import build_model, rebuild_model
 from cotracker_pipeline.models.checkpoints import load_weights, save_model
 from cotracker_pipeline.models.compilation import compiled
+from cotracker_pipeline.models.pretrained import load_pretrained
 from cotracker_pipeline.models.tracker import Tracker
 from cotracker_pipeline.training.device import use_device
 from cotracker_pipeline.training.fingerprint import fingerprint
@@ -108,12 +109,18 @@ def rebuilding(study: Study, variant: Variant) -> Callable[[nn.Module, Strategy]
 
 
 def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | None) -> Tracker:
-    """Fresh weights that depend on the seed, with the encoder of ``warm_start`` if there is one."""
+    """Fresh weights that depend on the seed, with the encoder of ``warm_start``, or those of the configured
+    ``initial_checkpoint``, if there is one.
+    """
     device = use_device(study.training.device, study.training.threads)
     torch.manual_seed(seed)
     model = build_model(study.training.model, variant.recipe, variant.strategy)
     if warm_start is not None:
         load_weights(warm_start, model.fnet)
+    if study.training.initial_checkpoint is not None:
+        path = study.training.initial_checkpoint
+        for warning in load_pretrained(path, model, study.training.model, variant.recipe):
+            say(warning)
     return compiled(model.to(device), variant.strategy)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,9 +72,9 @@ def load_weights(path: str | os.PathLike[str], module: nn.Module) -> None:
     read_metadata(path)
     state = load_file(path)
     expected = module.state_dict()
-    if difference := _difference(state, expected):
+    if found := difference(state, expected):
         raise UserError(
-            f"{path}: does not fit the configured model ({difference}); give a checkpoint of its sizes"
+            f"{path}: does not fit the configured model ({found}); give a checkpoint of its sizes"
         )
     module.load_state_dict(state)
 
@@ -89,7 +90,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         raise UserError(f"{path}: is no readable safetensors file ({error}); write it again") from error
 
 
-def _difference(state: dict[str, Tensor], expected: dict[str, Tensor]) -> str:
+def difference(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """The first keys that are missing, superfluous or of another shape; empty when none is."""
     missing = [f"{key} is missing" for key in expected if key not in state]
     unknown = [f"{key} is unknown" for key in state if key not in expected]
     shapes = [

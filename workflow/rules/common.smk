@@ -154,6 +154,12 @@ def warm_start():
     )
 
 
+def initial_checkpoint():
+    """The weights that all trainings start from, where the study names some."""
+    path = STUDY.training.initial_checkpoint
+    return [] if path is None else [path]
+
+
 def predictions(variants):
     return [f"{RESULTS}/memory/predicted/{variant}.json" for variant in variants]
 

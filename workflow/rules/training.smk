@@ -36,6 +36,7 @@ rule train:
         code=modules("train"),
         data=shards("train"),
         warm_start=warm_start(),
+        initial_checkpoint=initial_checkpoint(),
     output:
         model=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/model.safetensors",
         loss_curve=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/loss.csv",

@@ -1,0 +1,129 @@
+"""Starting from weights that were trained before: the published files, or a ``model.safetensors``.
+
+A published file is unpickled with ``weights_only=True``: tensors, and nothing that is executed.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from cotracker_pipeline.config import ModelSize, Recipe
+from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.models.checkpoints import difference, read_metadata
+from cotracker_pipeline.models.cotracker2 import token_width
+from cotracker_pipeline.models.embeddings import DISPLACEMENT_WIDTH
+
+#: What distributed training puts before every key.
+_WRAPPED = "module."
+_TOKENS = "updateformer.input_transform.weight"
+#: They follow from the sizes; those of another token width do not fit.
+_TABLES = ("time_emb", "pos_emb")
+
+
+def load_pretrained(
+    path: str | os.PathLike[str], model: nn.Module, size: ModelSize, recipe: Recipe
+) -> list[str]:
+    """Load weights into ``model``, which ``size`` and ``recipe`` describe, strictly.
+
+    A CoTracker2 of a smaller correlation radius takes the columns of its own neighbourhood.
+
+    Returns:
+        Sentences about what is not as it was trained; none when all is.
+
+    Raises:
+        UserError: when the file is missing or no checkpoint, or naming what does not fit.
+    """
+    state = read_state(path)
+    warnings = []
+    if size.architecture == "cotracker2":
+        trained = _radius_of(state, size)
+        if trained is not None and trained > recipe.corr_radius:
+            state = _narrowed(state, trained, recipe.corr_radius, size, model)
+            warnings.append(
+                f"{path}: was trained with correlation radius {trained}; those columns of its tokens are "
+                f"kept that radius {recipe.corr_radius} has, but what is added to tokens of this width is "
+                "not what it was: the model is a start, not an equal"
+            )
+        if not recipe.use_track_mask:
+            warnings.append(
+                f"{path}: is loaded into a model without track mask; where it was trained with one, the "
+                "model computes what that one would with a mask of zeros"
+            )
+    if found := difference(state, model.state_dict()):
+        raise UserError(
+            f"{path}: does not fit the configured model ({found}); give a checkpoint of its sizes"
+        )
+    model.load_state_dict(state)
+    return warnings
+
+
+def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The state dict in a file, whatever wraps it: under ``model``, with ``module.`` before its keys.
+
+    Raises:
+        UserError: when the file is missing or holds none.
+    """
+    if Path(path).suffix == ".safetensors":
+        read_metadata(path)
+        return load_file(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
+    # a damaged pickle makes torch's reader raise whatever its bytes lead to
+    except Exception as error:
+        raise UserError(f"{path}: is no checkpoint of tensors alone; download it again") from error
+    state = content.get("model", content) if isinstance(content, Mapping) else content
+    if not _is_state(state):
+        raise UserError(f"{path}: holds no state dict; give a published checkpoint or a model.safetensors")
+    return {key.removeprefix(_WRAPPED): tensor for key, tensor in state.items()}
+
+
+def _is_state(state: Any) -> bool:
+    return (
+        isinstance(state, Mapping)
+        and bool(state)
+        and all(isinstance(key, str) and isinstance(tensor, Tensor) for key, tensor in state.items())
+    )
+
+
+def _radius_of(state: Mapping[str, Tensor], size: ModelSize) -> int | None:
+    """The correlation radius whose tokens are as wide as those of the checkpoint; None when none is."""
+    if _TOKENS not in state or state[_TOKENS].ndim != 2:
+        return None
+    width = state[_TOKENS].shape[1]
+    radii = (radius for radius in range(1, 10) if _width(radius, size) == width)
+    return next(radii, None)
+
+
+def _width(radius: int, size: ModelSize) -> int:
+    return token_width(radius, size.corr_levels, size.feature_dim)
+
+
+def _narrowed(
+    state: Mapping[str, Tensor], trained: int, radius: int, size: ModelSize, model: nn.Module
+) -> dict[str, Tensor]:
+    """The state of a model of a smaller radius, with its own tables."""
+    weight = state[_TOKENS]
+    kept = weight[:, _kept_columns(trained, radius, size)]
+    padding = weight.new_zeros(len(weight), _width(radius, size) - kept.shape[1])
+    tables = {key: tensor for key, tensor in model.state_dict().items() if key in _TABLES}
+    return {**state, **tables, _TOKENS: torch.cat([kept, padding], dim=1)}
+
+
+def _kept_columns(trained: int, radius: int, size: ModelSize) -> list[int]:
+    """Of the tokens: displacement, of every level the inner neighbourhood, and what follows."""
+    side = 2 * trained + 1
+    ring = trained - radius
+    inner = [row * side + column for row in range(ring, side - ring) for column in range(ring, side - ring)]
+    levels = [
+        DISPLACEMENT_WIDTH + level * side**2 + place for level in range(size.corr_levels) for place in inner
+    ]
+    behind = DISPLACEMENT_WIDTH + size.corr_levels * side**2
+    # the feature, the track mask and the visibility
+    return [*range(DISPLACEMENT_WIDTH), *levels, *range(behind, behind + size.feature_dim + 2)]
