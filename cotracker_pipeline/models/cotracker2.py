@@ -1,7 +1,6 @@
 """CoTracker2: joint point tracking over sliding windows with iterative refinement."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -11,7 +10,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
-from cotracker_pipeline.models.active_tracks import first_tracks, tracked_when_queried, with_left_out
+from cotracker_pipeline.models.active_tracks import first_tracks, with_left_out
 from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import Correlation
 from cotracker_pipeline.models.embeddings import (
@@ -27,16 +26,9 @@ from cotracker_pipeline.models.precision import autocast, computed_dtype
 from cotracker_pipeline.models.predictions import WindowPredictions, from_query_on
 from cotracker_pipeline.models.recomputation import recompute, recompute_if
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
-from cotracker_pipeline.models.tracker import Tracker
 from cotracker_pipeline.models.transformer import UpdateTransformer
-from cotracker_pipeline.models.windows import (
-    carry,
-    fill,
-    frames_padded,
-    frames_read,
-    overwrite,
-    sliding_windows,
-)
+from cotracker_pipeline.models.windowed import WindowedTracker
+from cotracker_pipeline.models.windows import carry, overwrite
 
 #: Visibility logit that every track starts with.
 INITIAL_VISIBILITY = 10.0
@@ -60,7 +52,7 @@ class WindowState(NamedTuple):
     active: Tensor
 
 
-class CoTracker2(Tracker):
+class CoTracker2(WindowedTracker):
     """The published architecture; with the defaults its state dict is that of the published checkpoints.
 
     Args:
@@ -117,10 +109,6 @@ class CoTracker2(Tracker):
         self.time_emb: Tensor
         self.pos_emb: Tensor
 
-    def windows(self, frames: int) -> list[range]:
-        """As ``Tracker``."""
-        return sliding_windows(frames, self.window_len)
-
     def track(
         self,
         maps: Tensor,
@@ -135,28 +123,19 @@ class CoTracker2(Tracker):
             coords, visibility and in training the ``WindowPredictions``, as the forward pass.
         """
         with autocast(self.strategy.precision, maps.device):
-            # without the mask, tracks are attended to before they are queried
-            if self.strategy.skip_unused and self.use_attention_mask:
-                ends = (window.stop for window in self.windows(maps.shape[1]))
-                track = partial(self._track, maps, iters)
-                coords, logits, windows = tracked_when_queried(track, queries, ends, active_tracks)
-            else:
-                coords, logits, windows = self._track(maps, iters, queries)
+            tracked = self._track_queried(maps, iters, queries, active_tracks)
+        coords, logits, (window_coords, window_logits) = tracked
         if not is_train:
             return coords, logits.sigmoid(), None
         mask = from_query_on(queries, maps.shape[1])
-        return coords, logits.sigmoid(), WindowPredictions(*windows, mask)
+        return coords, logits.sigmoid(), WindowPredictions(window_coords, window_logits, mask)
 
     def _track(
         self, maps: Tensor, iters: int, queries: Tensor, counts: Sequence[int] | None = None
     ) -> tuple[Tensor, Tensor, Windows]:
-        """Coords (B, T, N, 2) in pixels, visibility logits (B, T, N), and both per window.
-
-        ``counts``: how many tracks to compute in each window, the first ones; all when there are none.
-        """
+        """Coords (B, T, N, 2) in pixels, visibility logits (B, T, N), and both per window."""
         batch, frames, tracks = maps.shape[0], maps.shape[1], queries.shape[1]
-        length = frames_read if self.strategy.skip_unused else frames_padded
-        maps = fill(maps, length(frames, self.window_len))
+        maps = self._filled(maps)
         query_coords = queries[..., 1:] / self.stride
         query_features = sample_volume(
             rearrange(maps, "b t c h w -> b c t h w"), torch.cat([queries[..., :1], query_coords], dim=-1)

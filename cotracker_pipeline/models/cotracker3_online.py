@@ -1,30 +1,23 @@
 """CoTracker3 online: sliding windows, each of which starts from what the one before has found."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
 from einops import repeat
 from torch import Tensor
 
-from cotracker_pipeline.models.active_tracks import first_tracks, tracked_when_queried, with_left_out
+from cotracker_pipeline.models.active_tracks import first_tracks, with_left_out
 from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import build_pyramid
 from cotracker_pipeline.models.cotracker3 import CoTracker3, Tracked, unrefined
 from cotracker_pipeline.models.precision import autocast, computed_dtype
 from cotracker_pipeline.models.predictions import from_query_on
-from cotracker_pipeline.models.windows import (
-    carry,
-    fill,
-    frames_padded,
-    frames_read,
-    overwrite,
-    sliding_windows,
-)
+from cotracker_pipeline.models.windowed import WindowedTracker
+from cotracker_pipeline.models.windows import carry, overwrite
 
 
-class CoTracker3Online(CoTracker3):
+class CoTracker3Online(WindowedTracker, CoTracker3):
     """Refines windows that overlap by half, from a clip's start to its end.
 
     Args:
@@ -38,10 +31,6 @@ class CoTracker3Online(CoTracker3):
         super().__init__(window_len, **options)
         self.use_attention_mask = use_attention_mask
 
-    def windows(self, frames: int) -> list[range]:
-        """As ``Tracker``."""
-        return sliding_windows(frames, self.window_len)
-
     def track(
         self,
         maps: Tensor,
@@ -51,27 +40,16 @@ class CoTracker3Online(CoTracker3):
         active_tracks: Sequence[int] | None = None,
     ) -> Tracked:
         """As ``Tracker``."""
-        frames = maps.shape[1]
         with autocast(self.strategy.precision, maps.device):
-            # without the mask, tracks are attended to before they are queried
-            if self.strategy.skip_unused and self.use_attention_mask:
-                ends = (window.stop for window in self.windows(frames))
-                track = partial(self._track, maps, iters)
-                state, windows = tracked_when_queried(track, queries, ends, active_tracks)
-            else:
-                state, windows = self._track(maps, iters, queries)
-        return self._tracked(state, windows, from_query_on(queries, frames) if is_train else None)
+            state, windows = self._track_queried(maps, iters, queries, active_tracks)
+        return self._tracked(state, windows, from_query_on(queries, maps.shape[1]) if is_train else None)
 
     def _track(
         self, maps: Tensor, iters: int, queries: Tensor, counts: Sequence[int] | None = None
     ) -> tuple[Tensor, list[list[Tensor]]]:
-        """The final state (B, T, N, 4), and those (B, n, N, 4) of every window and iteration.
-
-        ``counts``: how many tracks to compute in each window, the first ones; all when there are none.
-        """
+        """The final state (B, T, N, 4), and those (B, n, N, 4) of every window and iteration."""
         frames, tracks = maps.shape[1], queries.shape[1]
-        length = frames_read if self.strategy.skip_unused else frames_padded
-        pyramid = build_pyramid(fill(maps, length(frames, self.window_len)), self.corr_levels)
+        pyramid = build_pyramid(self._filled(maps), self.corr_levels)
         queries = torch.cat([queries[..., :1], queries[..., 1:] / self.stride], dim=-1)
         support = self.corr_mlp.support(pyramid, queries)
         # what is returned of tracks that no window computes
