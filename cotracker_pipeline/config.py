@@ -49,6 +49,9 @@ S = TypeVar("S", bound="Section")
 LONGEST_PART = 60
 MOST_CHOICES = 30
 
+#: Which share of the tracks is queried in a random visible frame: "first", a quarter, or "random", all.
+Sampling = Literal["first", "random"]
+
 Checkpointable = Literal["encoder", "transformer", "iteration", "block", "stage", "hidden", "gelu"]
 
 
@@ -139,7 +142,7 @@ class Recipe(Section):
         "huber", "of CoTracker3: squared up to 6 pixels and linear beyond, or linear; CoTracker2's is l1"
     )
     only_visible: Flag = _added(False, "of CoTracker3: no loss on the positions of occluded points")
-    query_sampling: Literal["first", "random"] = _added(
+    query_sampling: Sampling = _added(
         "first",
         "in which visible frame a track is queried: the first, and of a quarter of the tracks any; or "
         "random: of all tracks any",
@@ -402,6 +405,12 @@ class Training(Section):
         if self.warm_up is not None and self.initial_checkpoint is not None:
             raise ValueError("initial_checkpoint brings an encoder of its own; remove it or warm_up")
         return self
+
+
+#: Keys of the training section that change no weights, unless a training meets a fault.
+BOOKKEEPING = frozenset(
+    {"seeds", "log_every", "save_every", "workers", "read_ahead", "on_nan", "skip_damaged"}
+)
 
 
 class Evaluation(Section):

@@ -11,7 +11,7 @@ from torch import nn
 from tqdm import tqdm
 
 from cotracker_pipeline.command import run, say
-from cotracker_pipeline.config import Strategy, Study, Variant, load_study
+from cotracker_pipeline.config import BOOKKEEPING, Strategy, Study, Variant, load_study
 from cotracker_pipeline.data.clips import ClipDataset
 from cotracker_pipeline.data.loading import batches
 from cotracker_pipeline.files import atomic_path
@@ -25,9 +25,6 @@ from cotracker_pipeline.training.fingerprint import fingerprint
 from cotracker_pipeline.training.keeper import Keeper
 from cotracker_pipeline.training.loop import LossRow, Training
 from cotracker_pipeline.training.not_finite import NotFiniteSteps
-
-#: Keys of the training section that do not change what one training computes, unless it meets a fault.
-BOOKKEEPING = {"seeds", "log_every", "save_every", "workers", "read_ahead", "on_nan", "skip_damaged"}
 
 
 def main() -> None:
@@ -177,7 +174,7 @@ def _fingerprint(study: Study, variant: Variant, seed: int) -> str:
     parts = {
         "recipe": variant.recipe.model_dump(mode="json"),
         "strategy": variant.strategy.model_dump(mode="json"),
-        "training": study.training.model_dump(mode="json", exclude=BOOKKEEPING),
+        "training": study.training.model_dump(mode="json", exclude=set(BOOKKEEPING)),
         "data": study.data.train.model_dump(mode="json"),
         "seeds": [study.seed, seed],
     }

@@ -3,14 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.config import Clip, ModelSize, Recipe, Sampling, Strategy
 from cotracker_pipeline.memory.query_frames import published_query_frames
 from cotracker_pipeline.memory.step import Batch, TrainingStep
 from cotracker_pipeline.models.active_tracks import active_counts
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.training.objective import training_loss
 from cotracker_pipeline.training.optimisation import make_optimiser
-from cotracker_pipeline.training.queries import Sampling
 
 
 def assemble_step(

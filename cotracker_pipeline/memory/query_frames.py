@@ -3,7 +3,8 @@
 from itertools import accumulate
 from math import ceil, sqrt
 
-from cotracker_pipeline.training.queries import Sampling, tracks_drawn
+from cotracker_pipeline.config import Sampling
+from cotracker_pipeline.training.queries import tracks_drawn
 
 #: Standard deviations above the mean. One training step in about 30,000 has more active tracks in a window.
 MARGIN = 4.0

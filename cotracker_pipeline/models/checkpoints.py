@@ -69,12 +69,24 @@ def load_weights(path: str | os.PathLike[str], module: nn.Module) -> None:
     Raises:
         UserError: naming the first keys that are missing, superfluous or of another shape.
     """
+    load_strictly(path, read_weights(path), module)
+
+
+def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The state dict in a safetensors file. Raises ``UserError`` when there is no such file."""
     read_metadata(path)
-    state = load_file(path)
-    expected = module.state_dict()
-    if found := difference(state, expected):
+    return load_file(path)
+
+
+def load_strictly(path: str | os.PathLike[str], state: Mapping[str, Tensor], module: nn.Module) -> None:
+    """Load ``state``, which comes from ``path``, into ``module``.
+
+    Raises:
+        UserError: naming the first keys that are missing, superfluous or of another shape.
+    """
+    if difference := _difference(state, module.state_dict()):
         raise UserError(
-            f"{path}: does not fit the configured model ({found}); give a checkpoint of its sizes"
+            f"{path}: does not fit the configured model ({difference}); give a checkpoint of its sizes"
         )
     module.load_state_dict(state)
 
@@ -90,8 +102,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         raise UserError(f"{path}: is no readable safetensors file ({error}); write it again") from error
 
 
-def difference(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
-    """The first keys that are missing, superfluous or of another shape; empty when none is."""
+def _difference(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
     missing = [f"{key} is missing" for key in expected if key not in state]
     unknown = [f"{key} is unknown" for key in state if key not in expected]
     shapes = [

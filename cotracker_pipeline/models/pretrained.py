@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import ModelSize, Recipe
 from cotracker_pipeline.errors import UserError
-from cotracker_pipeline.models.checkpoints import difference, read_metadata
+from cotracker_pipeline.models.checkpoints import load_strictly, read_weights
 from cotracker_pipeline.models.cotracker2 import token_width
 from cotracker_pipeline.models.embeddings import DISPLACEMENT_WIDTH
 
@@ -54,11 +53,7 @@ def load_pretrained(
                 f"{path}: is loaded into a model without track mask; where it was trained with one, the "
                 "model computes what that one would with a mask of zeros"
             )
-    if found := difference(state, model.state_dict()):
-        raise UserError(
-            f"{path}: does not fit the configured model ({found}); give a checkpoint of its sizes"
-        )
-    model.load_state_dict(state)
+    load_strictly(path, state, model)
     return warnings
 
 
@@ -69,8 +64,7 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         UserError: when the file is missing or holds none.
     """
     if Path(path).suffix == ".safetensors":
-        read_metadata(path)
-        return load_file(path)
+        return read_weights(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:

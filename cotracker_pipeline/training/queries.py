@@ -1,12 +1,9 @@
 """Query points of a training sample."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-#: Which share of the tracks is queried in a random visible frame: "first", a quarter, or "random", all.
-Sampling = Literal["first", "random"]
+from cotracker_pipeline.config import Sampling
 
 
 def sample_training_queries(

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from cotracker_pipeline.config import Clip, ModelSize, Recipe, Strategy
+from cotracker_pipeline.config import Clip, ModelSize, Recipe, Sampling, Strategy
 from cotracker_pipeline.memory import predict_peak_memory
 from cotracker_pipeline.memory.assembly import blank_batch
 from cotracker_pipeline.memory.query_frames import published_query_frames
 from cotracker_pipeline.models.active_tracks import active_counts
-from cotracker_pipeline.training.queries import Sampling, sample_training_queries
+from cotracker_pipeline.training.queries import sample_training_queries
 
 FRAMES, TRACKS = 24, 768
 ENDS = range(1, FRAMES + 1)

@@ -2,9 +2,9 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
+from golden_gradients import check_gradients
 
 from cotracker_pipeline.config import Strategy
 from cotracker_pipeline.models import CoTracker3Offline, CoTracker3Online
@@ -85,18 +85,6 @@ def check_tokens(case, calls, near) -> None:
         chosen = tokens[:, tracks][:, :, case.meta["tok_frames"]]
         near(case.name, "tokens", chosen, case[f"tok{place}_x"], 1e-4)
         near(case.name, "updates", delta[:, tracks], case[f"tok{place}_delta"], 1e-4)
-
-
-def check_gradients(case, parameters, near) -> None:
-    assert set(case.meta["grad_keys"]) == set(parameters)
-    norms = np.array([parameters[key].grad.double().norm().item() for key in case.meta["grad_keys"]])
-    expected = case["f64_grad_norms"].numpy()
-    relevant = expected > 1e-6 * expected.max()
-    near(case.name, "gradient norms", norms[relevant], expected[relevant], 1e-3, relative=True)
-    for key in (key for key in case.arrays if key.startswith("f64_grad_slice/")):
-        gradient = parameters[key.removeprefix("f64_grad_slice/")].grad.flatten()
-        part = gradient[:: max(1, gradient.numel() // 64)][:64].double().numpy()
-        assert np.abs(part - case[key].numpy()).max() < 5e-3 * np.abs(case[key].numpy()).max()
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -11,7 +11,7 @@ import yaml
 from snakemake.utils import validate
 
 from cotracker_pipeline import dependencies
-from cotracker_pipeline.config import parse_study
+from cotracker_pipeline.config import BOOKKEEPING, parse_study
 from cotracker_pipeline.data.published import PUBLISHED, RECORD
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.files import claim, write_text

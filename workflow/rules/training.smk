@@ -1,7 +1,3 @@
-# what says only which trainings there are, how often they save, and what they do at a fault
-BOOKKEEPING = ["seeds", "save_every", "workers", "read_ahead", "on_nan", "skip_damaged"]
-
-
 # the shell gives way to these steps ("exec"): it would end at the signal at which they write their state
 rule warm_up:
     input:
@@ -50,7 +46,8 @@ rule train:
     params:
         study=STUDY_FILE,
         variant=variant_of,
-        training=plain(STUDY.training, without=BOOKKEEPING),
+        # the loss curve has a row each log_every steps
+        training=plain(STUDY.training, without=BOOKKEEPING - {"log_every"}),
         # no output: a job that fails or is interrupted must find it again
         state=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/state",
         warm_start=lambda wildcards, input: (

@@ -32,7 +32,7 @@ class ShardReader:
 
     def _checked_attributes(self, group: h5py.Group) -> dict[str, Any]:
         for problem in shape_problems(group):
-            raise DamagedData(f"{self.path}: {group.name}: {problem}; make the file again")
+            raise self._damaged(group, problem)
         return dict(group.attrs)
 
     def __len__(self) -> int:
@@ -72,9 +72,7 @@ class ShardReader:
         try:
             return _read_jpeg(group, start, stop) if "jpeg" in group else group["video"][start:stop]
         except (OSError, ValueError) as error:
-            raise DamagedData(
-                f"{self.path}: {group.name}: a frame is damaged; make the file again"
-            ) from error
+            raise self._damaged(group, "a frame is damaged") from error
 
     def labels(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Tracks (N, T, 2) float32 raster pixels, visible (N, T) bool, valid (N, T) bool.
@@ -87,7 +85,7 @@ class ShardReader:
             valid = group["valid"][:] if "valid" in group else np.ones_like(visible)
             return group["tracks"][:], visible, valid
         except OSError as error:
-            raise self._damaged(group, "the labels are") from error
+            raise self._damaged(group, "the labels are damaged") from error
 
     def query(self, index: int) -> np.ndarray | None:
         """The data set's own queries (Q, 3) float32: frame, x, y in raster pixels; ``None``: it has none."""
@@ -112,8 +110,8 @@ class ShardReader:
             extra=self.extra(index),
         )
 
-    def _damaged(self, group: h5py.Group, what: str) -> DamagedData:
-        return DamagedData(f"{self.path}: {group.name}: {what} damaged; make the file again")
+    def _damaged(self, group: h5py.Group, problem: str) -> DamagedData:
+        return DamagedData(f"{self.path}: {group.name}: {problem}; make the file again")
 
     def _group(self, index: int) -> h5py.Group:
         # an HDF5 handle must not cross a fork
