@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -37,14 +37,14 @@ from cotracker_pipeline.memory.step import Batch, track_inference, track_trainin
 from cotracker_pipeline.models.active_tracks import active_counts
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.compilation import compiled
-from cotracker_pipeline.models.windows import window_starts
+from cotracker_pipeline.models.precision import computed_dtype
+from cotracker_pipeline.models.windows import sliding_windows
 from cotracker_pipeline.rungs import RUNGS, TRACKING
 from cotracker_pipeline.training.device import use_device
 from cotracker_pipeline.training.losses import tracking_loss
 from cotracker_pipeline.training.queries import sample_training_queries
 
 STRATEGIES = {**RUNGS, "tracking": TRACKING}
-BF16, TF32, COMPILE = ":bf16", ":tf32", "compile"
 SUFFIXES = {"bf16", "tf32", "compile"}
 #: Side of the matrices that the rate of products is measured with.
 PRODUCT_SIZE = {"cpu": 2048, "cuda": 8192}
@@ -52,6 +52,32 @@ TRACKING_ITERATIONS = 6
 STRIDE = 5
 COLUMNS = ("round", "what", "strategy", "seconds", "operations", "product_rate", "peak_bytes",
            "tracks", "frames", "height", "width", "active_share", *MACHINE_COLUMNS)  # fmt: skip
+
+
+class Entry(NamedTuple):
+    """What is compared: ``NAME`` of a strategy, with any of ``SUFFIXES`` behind colons."""
+
+    name: str
+    strategy: Strategy
+    tf32: bool
+
+    @classmethod
+    def of(cls, name: str) -> "Entry":
+        """Raises ``UserError`` when there is no such strategy."""
+        rung, *suffixes = name.split(":")
+        if rung not in STRATEGIES or not SUFFIXES.issuperset(suffixes):
+            raise UserError(
+                f"there is no strategy {name!r}; name one of {', '.join(STRATEGIES)}, with any of "
+                f"{', '.join(sorted(SUFFIXES))} behind colons"
+            )
+        precision = "bf16" if "bf16" in suffixes else "fp32"
+        keys = {**STRATEGIES[rung], "precision": precision, "compile": "compile" in suffixes}
+        return cls(name, Strategy.model_validate(keys), "tf32" in suffixes)
+
+    @property
+    def eager(self) -> Strategy:
+        """The strategy without compilation, as operations are counted."""
+        return self.strategy.model_copy(update={"compile": False})
 
 
 class Work(NamedTuple):
@@ -71,9 +97,8 @@ class Work(NamedTuple):
     @property
     def active(self) -> list[int]:
         """Tracks that are queried before the end of each window."""
-        length = ModelSize().window_len
-        ends = (start + length for start in window_starts(self.clip.frames, length))
-        return active_counts(self.queries[..., 0], ends)
+        windows = sliding_windows(self.clip.frames, ModelSize().window_len)
+        return active_counts(self.queries[..., 0], (window.stop for window in windows))
 
     @property
     def active_share(self) -> float:
@@ -88,17 +113,22 @@ def main() -> None:
     device = arguments.device
     clip = Clip(frames=arguments.frames, height=arguments.height, width=arguments.width)
     prepare, work = KINDS[arguments.what](clip, arguments.tracks)
-    operations = {name: prepare(_eager(name), work, "meta")() for name in arguments.strategies}
+    entries = [Entry.of(name) for name in arguments.strategies]
+    # TF32 and compilation change none
+    operations = {eager: prepare(eager, work, "meta")() for eager in {entry.eager for entry in entries}}
     for number in range(arguments.rounds):
-        for name in arguments.strategies:
-            allow_tf32(TF32 in name)
-            row = _timed(partial(prepare, _strategy(name), work), name, device, arguments.warm_ups)
-            row |= {"round": number, "what": arguments.what, "strategy": name, "operations": operations[name]}
-            row |= {"tracks": arguments.tracks, "active_share": round(work.active_share, 4)}
+        for entry in entries:
+            row = _timed(partial(prepare, entry.strategy, work), entry, device, arguments.warm_ups)
+            row |= {"round": number, "what": arguments.what, "strategy": entry.name}
+            row |= {
+                "operations": operations[entry.eager],
+                "tracks": arguments.tracks,
+                "active_share": round(work.active_share, 4),
+            }
             row |= clip.model_dump() | describe_machine(device)._asdict()
             row["command"] = shown([os.path.relpath(sys.argv[0]), *sys.argv[1:]])
             add_rows(arguments.output, COLUMNS, [row])
-            print(f"round {number}: {name}: {row['seconds']:.2f} s", flush=True)
+            print(f"round {number}: {entry.name}: {row['seconds']:.2f} s", flush=True)
     print(summary(pd.read_csv(arguments.output)).to_markdown(floatfmt=".3g"))
 
 
@@ -124,14 +154,15 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _timed(
-    prepare: Callable[[str], Callable[[], object]], name: str, device: str, warm_ups: int
+    prepare: Callable[[str], Callable[[], object]], entry: Entry, device: str, warm_ups: int
 ) -> dict[str, Any]:
     """Seconds of a run after ``warm_ups`` others, products per second before it, and on a GPU the peak."""
     free_memory()
+    allow_tf32(entry.tf32)
     run_once = prepare(device)
     for _ in range(warm_ups):
         run_once()
-    rate = product_rate(torch.bfloat16 if _precision(name) == "bf16" else torch.float32, device)
+    rate = product_rate(computed_dtype(entry.strategy.precision, torch.float32), device)
     cuda = device == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats()
@@ -220,24 +251,6 @@ def _places(clip: Clip, tracks: int) -> Tensor:
     """(1, ``tracks``, 2) pixel indices all over the image."""
     size = torch.tensor([clip.width - 1, clip.height - 1])
     return torch.rand(1, tracks, 2, generator=torch.Generator().manual_seed(0)) * size
-
-
-def _strategy(name: str) -> Strategy:
-    """Of ``NAME``, with any of ``SUFFIXES``."""
-    rung, *suffixes = name.split(":")
-    if rung not in STRATEGIES or not SUFFIXES.issuperset(suffixes):
-        raise UserError(f"there is no strategy {name!r}; name one of {', '.join(STRATEGIES)}, with any of "
-                        f"{', '.join(sorted(SUFFIXES))} behind colons")  # fmt: skip
-    return Strategy(**STRATEGIES[rung], precision=_precision(name), compile=COMPILE in suffixes)
-
-
-def _eager(name: str) -> Strategy:
-    """The strategy without compilation, as operations are counted."""
-    return _strategy(name).model_copy(update={"compile": False})
-
-
-def _precision(name: str) -> Literal["fp32", "bf16"]:
-    return "bf16" if BF16 in name else "fp32"
 
 
 def _parser() -> argparse.ArgumentParser:
