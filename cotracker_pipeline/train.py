@@ -81,8 +81,7 @@ def strategies(study: Study, variant: Variant) -> list[Strategy]:
     recipe = variant.recipe.model_copy(update={"tracks": trained_tracks(study, variant)})
     question = Question(recipe, variant.strategy, settings.clip, settings.model, card=study.memory.card)
     with predicting(study.memory.card) as predict:
-        rungs = rungs_from(question, card_bytes(settings.device), predict)
-    found = [rung.model_copy(update={"compile": variant.strategy.compile}) for rung in rungs]
+        found = rungs_from(question, card_bytes(settings.device), predict)
     say(f"{variant.name} is computed by {_told(found[0])}")
     return found
 

@@ -13,6 +13,11 @@ def test_a_rung_is_called_by_its_name(name: str, precision: str) -> None:
     assert strategy_in_words(Strategy.model_validate({**RUNGS[name], "precision": precision})) == name
 
 
+def test_what_no_rung_names_is_told_beside_it() -> None:
+    compiled = Strategy.model_validate({**RUNGS["fast"], "compile": True})
+    assert strategy_in_words(compiled) == "fast, compile true"
+
+
 @pytest.mark.parametrize(
     ("keys", "words"),
     [

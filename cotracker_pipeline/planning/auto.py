@@ -14,7 +14,7 @@ def rungs_from(question: Question, card_bytes: int | None, predict: Predictor) -
     """The strategies to train by, one after the other as memory runs out.
 
     Args:
-        question: what is trained; its recipe is kept, and of its strategy the precision.
+        question: what is trained; its recipe is kept, and of its strategy what no rung names.
         card_bytes: memory of the card; without a card every rung is taken to fit.
         predict: what a rung needs.
 

@@ -5,9 +5,9 @@ concession: it is tried only where it is allowed.
 """
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cotracker_pipeline.config import Recipe, Strategy
+from cotracker_pipeline.config import BESIDE_RUNGS, Recipe, Strategy
 from cotracker_pipeline.rungs import RUNGS
 
 #: Names of ``RUNGS`` from the fastest to the leanest. Each tier takes more operations than the ones before;
@@ -64,12 +64,12 @@ Tier = tuple[tuple[Rung, ...], ...]
 def ladders(recipe: Recipe, strategy: Strategy, allowed: Collection[str]) -> list[list[Tier]]:
     """For the recipe and then for each that ``allowed`` leads to: its tiers, the fastest first.
 
-    Of ``strategy`` only the precision is kept: the rest is what the ladder varies.
+    Of ``strategy`` only what no rung names is kept: the rest is what the ladder varies.
     """
-    precisions = list(dict.fromkeys([strategy.precision, *([BF16] if BF16 in allowed else [])]))
-    return [
-        [_tier(names, each, tier, precisions) for tier in WAYS] for names, each in _recipes(recipe, allowed)
-    ]
+    kept = [strategy.model_dump(include=BESIDE_RUNGS)]
+    if BF16 in allowed and strategy.precision != BF16:
+        kept.append({**kept[0], "precision": BF16})
+    return [[_tier(names, each, tier, kept) for tier in WAYS] for names, each in _recipes(recipe, allowed)]
 
 
 def _recipes(recipe: Recipe, allowed: Collection[str]) -> list[tuple[list[str], Recipe]]:
@@ -84,16 +84,16 @@ def _recipes(recipe: Recipe, allowed: Collection[str]) -> list[tuple[list[str], 
     return found
 
 
-def _tier(names: list[str], recipe: Recipe, ways: tuple[str, ...], precisions: list[str]) -> Tier:
-    """``precisions``: the one that the study has, then those that are allowed instead of it."""
+def _tier(names: list[str], recipe: Recipe, ways: tuple[str, ...], kept: list[dict[str, Any]]) -> Tier:
+    """``kept``: the keys beside the rung that the study has, then those that are allowed instead of them."""
     return tuple(
         tuple(
             Rung(
-                ", ".join([*names, *([precision] if precision != precisions[0] else []), way]),
+                ", ".join([*names, *([keys["precision"]] if keys is not kept[0] else []), way]),
                 recipe,
-                Strategy.model_validate({"precision": precision, **RUNGS[way]}),
+                Strategy.model_validate({**keys, **RUNGS[way]}),
             )
-            for precision in precisions
+            for keys in kept
         )
         for way in ways
     )

@@ -33,6 +33,11 @@ def test_the_precision_is_kept() -> None:
     assert not any(strategy.auto for strategy in rungs_from(question, None, PREDICT))
 
 
+def test_compilation_is_kept() -> None:
+    question = question_of()._replace(strategy=Strategy(compile=True, auto=True))
+    assert all(strategy.compile for strategy in rungs_from(question, None, PREDICT))
+
+
 def test_a_variant_is_resolved_for_the_card_of_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictor, "predict_peak_memory", lambda *case: PREDICT(*case[:4]))
     chosen = Variant("mine", Recipe(), Strategy(auto=True))
