@@ -103,18 +103,22 @@ class Strategy(Section):
         description="AdamW of all parameters at once; one after the other, without copies of all; or so with "
         "its state on the host",
     )
+    offload: Flag = _added(
+        False,
+        "on a GPU: keep on the host what is saved for the backward pass, copied while the GPU computes",
+    )
     compile: Flag = _added(
         False, "torch.compile of encoder and transformer; predictions are of the step without it"
     )
     auto: Flag = Field(
         False,
-        description="choose all of this but precision and compile: the fastest rung that fits the card, and "
-        "one rung leaner whenever memory runs out all the same",
+        description="choose all of this but precision, offload and compile: the fastest rung that fits the "
+        "card, and one rung leaner whenever memory runs out all the same",
     )
 
 
 #: Keys of a strategy that no rung names.
-BESIDE_RUNGS = {"precision", "compile"}
+BESIDE_RUNGS = {"precision", "offload", "compile"}
 
 
 StrategyName = Literal[
@@ -485,6 +489,7 @@ class NamedStrategy(Section):
 
     rung: StrategyName
     precision: Literal["fp32", "bf16"] | None = None
+    offload: Flag | None = None
     compile: Flag | None = None
 
 
@@ -499,7 +504,7 @@ def _named(value: Any) -> Any:
         raise ValueError(f"there is {_unknown(str(rung), {**RUNGS, 'auto': {}})}")
     if unknown := others.keys() - BESIDE_RUNGS:
         raise ValueError(
-            "beside rung there may be precision and compile, but no "
+            "beside rung there may be precision, offload and compile, but no "
             f"'{_shown(min(unknown, key=str))}'; remove it"
         )
     chosen = {"auto": True} if rung == "auto" else RUNGS[rung]

@@ -46,7 +46,7 @@ def test_compilation_goes_with_any_rung() -> None:
         ({"rung": "leen"}, "a.yaml: variants.mine.strategy: there is no 'leen'; did you mean 'lean'?"),
         (
             {"rung": "lean", "checkpoint": []},
-            "a.yaml: variants.mine.strategy: beside rung there may be precision and compile, but no "
+            "a.yaml: variants.mine.strategy: beside rung there may be precision, offload and compile, but no "
             "'checkpoint'; remove it",
         ),
     ],

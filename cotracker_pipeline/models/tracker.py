@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cotracker_pipeline.config import Strategy
 from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.encoder import Encoder, encode_video, normalised
+from cotracker_pipeline.models.offload import offloading
 from cotracker_pipeline.models.precision import autocast
 from cotracker_pipeline.models.recomputation import recompute_if
 from cotracker_pipeline.models.transformer import UpdateTransformer
@@ -55,7 +56,8 @@ class Tracker(nn.Module, ABC):
             has it confidence (B, T, N), and last, in training, the predictions; else None. Frames before a
             track's query are unspecified.
         """
-        return self.track(self.encode(video), queries, iters, is_train, active_tracks)
+        with offloading(self, self.strategy.offload):
+            return self.track(self.encode(video), queries, iters, is_train, active_tracks)
 
     @abstractmethod
     def track(

@@ -8,7 +8,7 @@ from equivalence import Outcome, Scene, check_strategy, deviation, scenes, step
 from hypothesis import given, settings
 
 from cotracker_pipeline.config import Architecture, Strategy
-from cotracker_pipeline.models import CoTracker2
+from cotracker_pipeline.models import CoTracker2, offload
 from cotracker_pipeline.rungs import RUNGS
 from cotracker_pipeline.training.losses import tracking_loss
 
@@ -25,9 +25,17 @@ STRATEGIES = {
     "stage": {"checkpoint": ("stage",)},
     "hidden": {"checkpoint": ("hidden",)},
     "gelu": {"checkpoint": ("gelu",)},
+    "offload": {"checkpoint": ("stage",), "offload": True},
     "nested": {"checkpoint": ("encoder", "iteration", "transformer", "block", "stage", "hidden")},
     **{name: dict(keys) for name, keys in RUNGS.items()},
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def offload_whatever_its_size():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(offload, "SMALLEST", 0)
+        yield
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
