@@ -10,7 +10,9 @@ from cotracker_pipeline.config import Augmentation, Clip
 from cotracker_pipeline.data.augmentation import Change, Labels, draw_changes
 from cotracker_pipeline.data.augmentation.blur import draw_blur
 from cotracker_pipeline.data.augmentation.erase import Erasing, draw_erasing
+from cotracker_pipeline.data.augmentation.flip import draw_flip
 from cotracker_pipeline.data.augmentation.jitter import HUE, ColourJitter, draw_colours, draw_jitter
+from cotracker_pipeline.data.augmentation.pad import draw_padding
 from cotracker_pipeline.data.augmentation.replace import Replacement, draw_replacement
 from cotracker_pipeline.data.augmentation.scale import draw_scales
 from cotracker_pipeline.data.augmentation.view import View
@@ -198,6 +200,19 @@ def test_a_quarter_of_the_clips_change_all_of_their_frames(draw: object, drawn_f
     counts = [len(getattr(draw(rng, labels, 0.25), drawn_for)) for _ in range(2000)]  # type: ignore[operator]
     assert set(counts) == {0, FRAMES}
     assert np.mean(counts) / FRAMES == pytest.approx(0.25, abs=0.03)
+
+
+def test_borders_blurs_and_flips_are_drawn_from_the_published_ranges() -> None:
+    rng, (_, labels) = np.random.default_rng(0), pattern(np.random.default_rng(0))
+    borders = [draw_padding(rng, labels, 24) for _ in range(400)]
+    for side in ("left", "right", "top", "bottom"):
+        assert {getattr(border, side) for border in borders} == set(range(25))
+    widths = np.concatenate([draw_blur(rng, labels, 1.0).widths for _ in range(400)])
+    assert 0.1 <= widths.min() < 0.11
+    assert 1.99 < widths.max() <= 2.0
+    flips = [draw_flip(rng, labels, horizontally=True, vertically=True) for _ in range(2000)]
+    kinds = np.bincount([2 * flip.left_right + flip.top_bottom for flip in flips])
+    assert kinds / len(flips) == pytest.approx([0.25] * 4, abs=0.04)
 
 
 def test_scales_start_in_their_range_and_drift_by_small_steps() -> None:

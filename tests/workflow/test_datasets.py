@@ -1,6 +1,8 @@
 """Studies on data sets that are converted."""
 
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from cotracker_pipeline.data.store import ShardReader, validate_shard
 
 FIXTURES = ROOT / "tests/fixtures"
 SHARDS = ["results/tiny/converted/movi/0.h5", "results/tiny/converted/movi/1.h5"]
+ENCODER = "results/tiny/train/warm_up/encoder.safetensors"
 BENCHMARK = "results/tiny/converted/davis/0.h5"
 
 
@@ -114,3 +117,41 @@ def test_a_set_in_a_folder_of_the_users_own_is_never_downloaded(study: Path) -> 
     assert planned.returncode != 0
     assert "elsewhere/tapvid-davis" in planned.stdout
     assert "Downloading" not in planned.stdout
+
+
+@pytest.fixture
+def converted(study: Path) -> Path:
+    """The same with its data in a folder of its own, of which the shards were made."""
+    shutil.copytree(FIXTURES / "kubric", study / "raw")
+    values = yaml.safe_load((study / TINY).read_text())
+    values["datasets"]["movi"]["input"] = "raw"
+    (study / TINY).write_text(yaml.safe_dump(values))
+    for shard in SHARDS:
+        (study / shard).parent.mkdir(parents=True, exist_ok=True)
+        (study / shard).touch()
+    done = snakemake(study, "--touch", "--cores", "1", "--configfile", TINY, "--", *SHARDS)
+    assert done.returncode == 0, done.stdout
+    return study
+
+
+def conversions(study: Path, *arguments: str) -> int:
+    """How many shards a dry run would convert for the encoder that is trained on them."""
+    done = snakemake(study, "--dry-run", "--configfile", TINY, *arguments, "--", ENCODER)
+    assert done.returncode == 0, done.stdout
+    return done.stdout.count("Converting shard")
+
+
+def test_raw_data_that_only_look_new_are_not_converted_again(converted: Path) -> None:
+    """As after copying or mounting them; and they may be gone once they are converted."""
+    later = time.time() + 100
+    for path in [converted / "raw", *(converted / "raw").rglob("*")]:
+        os.utime(path, (later, later))
+    assert conversions(converted) == 0
+    shutil.rmtree(converted / "raw")
+    assert conversions(converted) == 0
+
+
+def test_raw_data_that_changed_are_converted_again_when_asked_for(converted: Path) -> None:
+    assert conversions(converted, "--forcerun", "convert") == 2
+    shutil.rmtree(converted / "results/tiny/converted/movi")
+    assert conversions(converted) == 2

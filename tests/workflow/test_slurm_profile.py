@@ -91,6 +91,14 @@ def test_the_whole_study_is_planned_with_the_profile(site: Path) -> None:
     assert not (site / "sbatch").exists()
 
 
+def test_six_thousand_scenes_are_planned_as_job_arrays(site: Path) -> None:
+    """The command of docs/engine.md: 240 shards for training and 6 to evaluate on."""
+    scenes = ("--profile", "profiles/slurm", "--configfile", "config/scenes.yaml")
+    done = snakemake(site, *scenes, "--slurm-array-jobs", "render", "--dry-run", "--", "data")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^render +246$", done.stdout, re.MULTILINE)
+
+
 def test_a_limit_below_what_is_asked_for_is_one_sentence(site: Path) -> None:
     train = {"runtime": 60, "max_runtime": 30}
     (site / SITE).write_text(yaml.safe_dump({"resources": {"train": train}}))

@@ -121,14 +121,18 @@ def shards(split):
 
 
 def source_of(dataset):
-    """What a conversion waits for: the data set, or the record of a download that the study leaves to us."""
+    """What a conversion waits for: the data set, or the record of a download that the study leaves to us.
+
+    Raw data are large, and copying or mounting them makes them look new: their time says nothing, and a folder's
+    own nothing of the files below it. The checksums in the shards say what was converted.
+    """
     folder = dataset.input
     awaited = (
         str(folder) == f"downloads/{dataset.format}" and dataset.format in PUBLISHED
     )
     if awaited and PUBLISHED[dataset.format].is_ours(folder):
         return str(folder / RECORD)
-    return str(folder)
+    return ancient(str(folder))
 
 
 def codec_of(dataset):

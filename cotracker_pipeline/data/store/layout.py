@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import h5py
 import numpy as np
@@ -13,6 +14,18 @@ VERSION = 1
 COORDINATES = "raster_xy_px"
 SIZES = ("T", "H", "W", "N")
 
+#: What h5py, numpy and the decoder of JPEG raise at a damaged file, depending on which of its bits are wrong.
+_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, OverflowError)
+
+
+@contextmanager
+def damage_told(where: str, what: str = "it is damaged") -> Iterator[None]:
+    """Whatever reading a damaged file raises in the block becomes ``DamagedData``: ``where`` and ``what``."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise DamagedData(f"{where}: {what}; make the file again") from error
+
 
 def open_shard(path: str | os.PathLike[str]) -> h5py.File:
     """Open a finished shard for reading.
@@ -21,17 +34,17 @@ def open_shard(path: str | os.PathLike[str]) -> h5py.File:
     """
     if not os.path.isfile(path):
         raise UserError(f"{path}: no such file; render or convert the data first")
-    try:
+    with damage_told(f"{path}", "cannot be read as HDF5, it is truncated or of another format"):
         # shards never change once renamed into place, and locks fail on many cluster file systems
         file = h5py.File(path, "r", locking=False)
-    except OSError as error:
-        raise DamagedData(
-            f"{path}: cannot be read as HDF5, it is truncated or of another format; make it again"
-        ) from error
-    problem = _format_problem(file)
-    if problem:
+    try:
+        with damage_told(f"{path}"):
+            problem = _format_problem(file)
+        if problem:
+            raise UserError(f"{path}: {problem}")
+    except UserError:
         file.close()
-        raise UserError(f"{path}: {problem}")
+        raise
     return file
 
 

@@ -1,6 +1,8 @@
 """Reading shards, lazily and from any process."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -8,7 +10,7 @@ import h5py
 import numpy as np
 import simplejpeg
 
-from cotracker_pipeline.data.store.layout import open_shard, shape_problems
+from cotracker_pipeline.data.store.layout import damage_told, open_shard, shape_problems
 from cotracker_pipeline.data.store.sequence import Sequence
 from cotracker_pipeline.errors import DamagedData
 
@@ -25,7 +27,7 @@ class ShardReader:
         self.path = os.fspath(path)
         self._file: h5py.File | None = None
         self._process = 0
-        with open_shard(path) as file:
+        with open_shard(path) as file, damage_told(self.path):
             self.provenance: dict[str, Any] = dict(file.attrs)
             self.names: list[str] = sorted(file["seq"])
             self._attributes = [self._checked_attributes(file["seq"][name]) for name in self.names]
@@ -68,33 +70,31 @@ class ShardReader:
         stop = length if stop is None else stop
         if not 0 <= start <= stop <= length:
             raise IndexError(f"{self.path}: frames {start} to {stop} of a video of {length}")
-        group = self._group(index)
-        try:
+        with self._reading(index, "a frame is damaged") as group:
             return _read_jpeg(group, start, stop) if "jpeg" in group else group["video"][start:stop]
-        except (OSError, ValueError) as error:
-            raise self._damaged(group, "a frame is damaged") from error
 
     def labels(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Tracks (N, T, 2) float32 raster pixels, visible (N, T) bool, valid (N, T) bool.
 
         Raises ``DamagedData``.
         """
-        group = self._group(index)
-        try:
+        with self._reading(index, "the labels are damaged") as group:
             visible = group["visible"][:]
             valid = group["valid"][:] if "valid" in group else np.ones_like(visible)
             return group["tracks"][:], visible, valid
-        except OSError as error:
-            raise self._damaged(group, "the labels are damaged") from error
 
     def query(self, index: int) -> np.ndarray | None:
-        """The data set's own queries (Q, 3) float32: frame, x, y in raster pixels; ``None``: it has none."""
-        group = self._group(index)
-        return group["query"][:] if "query" in group else None
+        """The data set's own queries (Q, 3) float32: frame, x, y in raster pixels; ``None``: it has none.
+
+        Raises ``DamagedData``.
+        """
+        with self._reading(index, "the queries are damaged") as group:
+            return group["query"][:] if "query" in group else None
 
     def extra(self, index: int) -> dict[str, np.ndarray]:
-        """The further arrays of one sequence."""
-        return {key: value[()] for key, value in self._group(index).get("extra", {}).items()}
+        """The further arrays of one sequence. Raises ``DamagedData``."""
+        with self._reading(index, "a further array is damaged") as group:
+            return {key: value[()] for key, value in group.get("extra", {}).items()}
 
     def sequence(self, index: int) -> Sequence:
         """Everything of one sequence at once."""
@@ -113,6 +113,12 @@ class ShardReader:
     def _damaged(self, group: h5py.Group, problem: str) -> DamagedData:
         return DamagedData(f"{self.path}: {group.name}: {problem}; make the file again")
 
+    @contextmanager
+    def _reading(self, index: int, what: str) -> Iterator[h5py.Group]:
+        """The group of a sequence, in a block that says ``what`` of what goes wrong in it."""
+        with damage_told(f"{self.path}: /seq/{self.names[index]}", what):
+            yield self._group(index)
+
     def _group(self, index: int) -> h5py.Group:
         # an HDF5 handle must not cross a fork
         if self._file is None or self._process != os.getpid():
@@ -123,8 +129,12 @@ class ShardReader:
 def _read_jpeg(group: h5py.Group, start: int, stop: int) -> np.ndarray:
     offsets = group["jpeg_offset"][start : stop + 1]
     blob = group["jpeg"][offsets[0] : offsets[-1]].tobytes()
-    frames = np.empty((stop - start, int(group.attrs["H"]), int(group.attrs["W"]), 3), np.uint8)
     bounds = offsets - offsets[0]
+    size = int(group.attrs["H"]), int(group.attrs["W"])
+    # before room is made for what a damaged file states
+    if start < stop and simplejpeg.decode_jpeg_header(blob[: bounds[1]])[:2] != size:
+        raise ValueError(f"the frames are not of {size[0]}x{size[1]} pixels")
+    frames = np.empty((stop - start, *size, 3), np.uint8)
     for frame, begin, end in zip(frames, bounds[:-1], bounds[1:], strict=True):
         frame[:] = simplejpeg.decode_jpeg(blob[begin:end], colorspace="RGB")
     return frames

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
-from cotracker_pipeline.data.store.layout import open_shard, shape_problems
+from cotracker_pipeline.data.store.layout import damage_told, open_shard, shape_problems
 
 # positions are float32: a visible point may sit on the very edge of the image
 EDGE_TOLERANCE = 1e-3
@@ -15,9 +15,9 @@ EDGE_TOLERANCE = 1e-3
 def validate_shard(path: str | os.PathLike[str]) -> list[str]:
     """Read a whole shard but its pixels and list what is wrong, one sentence a problem; empty: it is good.
 
-    Raises ``UserError`` when the file cannot be opened at all (see ``open_shard``).
+    Raises ``UserError`` when the file cannot be opened at all (see ``open_shard``) or read.
     """
-    with open_shard(path) as file:
+    with open_shard(path) as file, damage_told(f"{path}"):
         problems = [f"attribute {key!r} is missing" for key in ("source", "licence") if key not in file.attrs]
         for name, group in file["seq"].items():
             found = list(shape_problems(group)) or list(_content_problems(group))

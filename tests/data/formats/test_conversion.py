@@ -96,6 +96,14 @@ def test_checksums_are_those_of_sha256sum(tmp_path: Path) -> None:
         assert reader.provenance["source_sha256"] == hashlib.sha256(lines.encode()).hexdigest()
 
 
+def test_progress_goes_to_stderr(kubric: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    convert_shard(tmp_path / "all.h5", "kubric", kubric, progress=True)
+    written = capfd.readouterr()
+    assert written.out == ""
+    assert "converting kubric" in written.err
+    assert "7/7" in written.err
+
+
 @pytest.mark.parametrize("shards", [1, 2, 3, 7])
 def test_shares_hold_each_sequence_once(shards: int, kubric: Path, tmp_path: Path) -> None:
     names = []

@@ -180,5 +180,5 @@ def test_a_shard_cut_in_the_middle_is_refused(tmp_path: Path) -> None:
     content = (tmp_path / "whole.h5").read_bytes()
     for share in np.linspace(0, 0.9999, 20):
         (tmp_path / "cut.h5").write_bytes(content[: int(len(content) * share)])
-        with pytest.raises(UserError, match=r"cut\.h5: .*make it again"):
+        with pytest.raises(UserError, match=r"cut\.h5: .*make the file again"):
             ShardReader(tmp_path / "cut.h5")
