@@ -1,4 +1,4 @@
-"""Running a tracker over videos: one row a video, metrics where its tracks are known, else the cycle error."""
+"""Running a tracker over videos, a row each: metrics where the tracks are known, else the cycle error."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -98,6 +98,14 @@ def frames_per_second(path: Path) -> float | None:
     return stated if 0 < stated < math.inf else None
 
 
+def read_mask(path: Path) -> np.ndarray:
+    """(H, W) bool of a PNG or JPEG file, true where it is not black.
+
+    Raises ``UserError`` when it cannot be read or is damaged.
+    """
+    return np.asarray(decode_frame(_content(path), str(path)).any(axis=-1))
+
+
 def read_video(path: Path) -> np.ndarray:
     """Frames (T, H, W, 3) uint8, RGB, of a video file. Raises ``UserError`` when it cannot be read."""
     frames = list(_video_frames(path))
