@@ -129,7 +129,8 @@ def _write(arguments: argparse.Namespace, video: NDArray[np.uint8], tracks: Poin
         table.unlink(missing_ok=True)
     else:
         write_csv(table, *labels)
-    frames = tqdm(draw_overlay(video, tracks.tracks, tracks.visible), "drawing", len(video), unit="frame")
+    drawn = draw_overlay(video, tracks.tracks, tracks.visible, tracks.queries)
+    frames = tqdm(drawn, "drawing", len(video), unit="frame")
     rate = frames_per_second(arguments.video) or FRAMES_PER_SECOND
     write_video(arguments.output / "overlay.mp4", frames, rate)
 

@@ -17,10 +17,12 @@ SCALE = SMALLEST_SIDE // WIDTH
 RED = pytest.approx((255, 0, 0), abs=12)
 
 
-def drawn(tracks: np.ndarray, visible: bool = True) -> np.ndarray:
-    """All frames of a black video over which ``tracks`` (N, T, 2) are drawn."""
+def drawn(tracks: np.ndarray, visible: bool | np.ndarray = True, asked: int = -1) -> np.ndarray:
+    """All frames of a black video over which ``tracks`` (N, T, 2) are drawn, asked for in frame ``asked``."""
     video = np.zeros((FRAMES, HEIGHT, WIDTH, 3), np.uint8)
-    return np.stack(list(draw_overlay(video, tracks.astype(np.float32), np.full(tracks.shape[:2], visible))))
+    queries = np.concatenate([np.full((len(tracks), 1), asked), tracks[:, asked]], axis=-1)
+    flags = np.broadcast_to(visible, tracks.shape[:2])
+    return np.stack(list(draw_overlay(video, tracks.astype(np.float32), flags, queries)))
 
 
 def moving() -> np.ndarray:
@@ -48,7 +50,7 @@ def test_a_hidden_point_is_a_ring_without_a_trail() -> None:
     row, column = at(30.5, 30.5)
     assert not drawn(still, visible=False)[-1][row, column].any()
     assert drawn(still)[-1][row, column].any()
-    lit = drawn(moving(), visible=False)[-1].any(axis=(0, 2))
+    lit = drawn(moving(), visible=np.arange(FRAMES) < FRAMES - 1)[-1].any(axis=(0, 2))
     assert np.flatnonzero(lit)[0] / SCALE > 20.5 + 5 * (FRAMES - 1) - 2
 
 
@@ -62,16 +64,24 @@ def test_where_there_is_no_position_nothing_is_drawn() -> None:
     assert lit[0] == pytest.approx(60.5, abs=1.5)
 
 
-def test_colours_tell_how_high_a_track_begins() -> None:
+def test_a_trail_leaves_out_where_the_point_was_hidden() -> None:
+    tracks = moving()
+    tracks[0, 5] = 100, 50
+    visible = np.arange(FRAMES) != 5
+    lit = np.flatnonzero(drawn(tracks, visible)[6].any(axis=(1, 2))) / SCALE
+    assert lit[-1] < 3
+
+
+def test_colours_tell_at_which_height_a_point_was_asked_for() -> None:
     tracks = np.full((3, FRAMES, 2), 60.5)
     tracks[..., 1] = np.array([0.5, 30, 59.5])[:, None]
-    # they end where others begin
-    tracks[:, 5:, 1] = 30
-    top, middle, bottom = (drawn(tracks[[track]])[0][at(60.5, y)] for track, y in enumerate((0.5, 30, 59.5)))
+    # they begin where others were asked for
+    tracks[:, :5, 1] = 30
+    top, middle, bottom = (drawn(tracks[[track]])[-1][at(60.5, y)] for track, y in enumerate((0.5, 30, 59.5)))
     assert top.tolist() == RED
     assert middle.argmax() == 1
     assert bottom.argmax() == 2
-    assert drawn(tracks[[0]])[-1][at(60.5, 30)].tolist() == RED
+    assert drawn(tracks[[0]])[0][at(60.5, 30)].tolist() == RED
 
 
 def test_of_very_many_tracks_some_are_drawn() -> None:
