@@ -18,10 +18,10 @@ from rows import MACHINE_COLUMNS, add_rows, shown
 
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import Study, load_study
-from cotracker_pipeline.measure_memory import choose_device
 from cotracker_pipeline.memory.machine import describe_machine
 from cotracker_pipeline.memory.measured_step import Case, real_step, time_steps
 from cotracker_pipeline.memory.measurement import attempt, free_memory
+from cotracker_pipeline.training.device import choose_device
 
 WARM_UP_STEPS = 2
 

@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import Memory, Variant, load_study
 from cotracker_pipeline.errors import UserError
@@ -18,6 +16,7 @@ from cotracker_pipeline.memory.measurement_cpu import measure_inference_on_cpu, 
 from cotracker_pipeline.memory.measurement_cuda import measure_inference_on_cuda, measure_step_on_cuda
 from cotracker_pipeline.planning.auto import resolve
 from cotracker_pipeline.predict_memory import inference_cases
+from cotracker_pipeline.training.device import choose_device
 
 #: Steps before those that are measured, to reach the steady state.
 WARM_UP_STEPS = 3
@@ -33,14 +32,6 @@ def main() -> None:
     variant = resolve(study.variant(arguments.variant), study.memory, card_bytes(device))
     report = measurement_report(variant, study.memory, device, arguments.steps, arguments.snapshot)
     write_text(arguments.output, json.dumps(report, indent=2) + "\n")
-
-
-def choose_device(name: str | None) -> str:
-    """``name``, or by default a GPU where there is one. Raises ``UserError`` when there is no such device."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise UserError("--device is cuda, but torch sees no GPU here; choose --device cpu")
-    return name or ("cuda" if available else "cpu")
 
 
 def measurement_report(

@@ -6,11 +6,11 @@ import io
 import os
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from cotracker_pipeline.analysis.drawing import Canvas, Colour
 from cotracker_pipeline.files import write_text
 
 ENLARGEMENT = 3
@@ -18,8 +18,6 @@ FRAMES_PER_SECOND = 8
 TRAIL = 6
 """Frames of the past that a predicted track drags behind it."""
 
-_SHIFT = 4
-"""Fractional bits of OpenCV's fixed-point coordinates: drawing below a pixel's accuracy."""
 # Okabe and Ito without black and yellow, which vanish on dark and bright textures
 _COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0))
 _TRUTH = (255, 255, 255)
@@ -46,19 +44,19 @@ def draw_tracks(
     Returns:
         (T, 3 H, 3 W, 3) uint8, RGB.
     """
-    frames = np.stack([_enlarged(frame) for frame in video])
-    for time, frame in enumerate(frames):
+    canvases = [Canvas.over(frame, ENLARGEMENT) for frame in video]
+    for time, canvas in enumerate(canvases):
         for track in range(len(true_tracks)):
             colour = _COLOURS[track % len(_COLOURS)]
             now = predicted_tracks[track, time]
             if not np.isfinite(now).all():
                 continue
             past = predicted_tracks[track, max(0, time - TRAIL) : time + 1]
-            _trail(frame, past[np.isfinite(past).all(axis=-1)], colour)
+            canvas.line(past[np.isfinite(past).all(axis=-1)], colour)
             if true_visible[track, time]:
-                _truth(frame, true_tracks[track, time], now, colour)
-            _dot(frame, now, colour, filled=bool(predicted_visible[track, time]))
-    return frames
+                _truth(canvas, true_tracks[track, time], now, colour)
+            canvas.dot(now, colour, filled=bool(predicted_visible[track, time]))
+    return np.stack([canvas.pixels for canvas in canvases])
 
 
 def write_clip(frames: NDArray[np.uint8], path: str | os.PathLike[str], caption: str) -> None:
@@ -93,43 +91,8 @@ def _animation(frames: Sequence[NDArray[np.uint8]]) -> bytes:
     return buffer.getvalue()
 
 
-def _enlarged(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    size = (ENLARGEMENT * frame.shape[1], ENLARGEMENT * frame.shape[0])
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-
-
-def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
-    """Raster pixels of the video to fixed-point pixel indices of the enlarged frame."""
-    # cv2 puts integers at pixel centres, the raster puts them at corners
-    indices = ENLARGEMENT * points - 0.5
-    # far outside the frame fixed-point numbers would overflow
-    return np.asarray(np.rint(np.clip(indices, -4096, 16384) * 2**_SHIFT), dtype=np.int32)
-
-
-def _trail(frame: NDArray[np.uint8], past: NDArray[np.floating], colour: tuple[int, int, int]) -> None:
-    cv2.polylines(frame, [_fixed(past)], False, colour, 1, cv2.LINE_AA, _SHIFT)
-
-
 def _truth(
-    frame: NDArray[np.uint8],
-    true: NDArray[np.floating],
-    predicted: NDArray[np.floating],
-    colour: tuple[int, int, int],
+    canvas: Canvas, true: NDArray[np.floating], predicted: NDArray[np.floating], colour: Colour
 ) -> None:
-    x, y = (int(value) for value in _fixed(true))
-    arm = 3 * 2**_SHIFT
-    cv2.line(frame, (x, y), _point(predicted), colour, 1, cv2.LINE_AA, _SHIFT)
-    cv2.line(frame, (x - arm, y), (x + arm, y), _TRUTH, 1, cv2.LINE_AA, _SHIFT)
-    cv2.line(frame, (x, y - arm), (x, y + arm), _TRUTH, 1, cv2.LINE_AA, _SHIFT)
-
-
-def _dot(
-    frame: NDArray[np.uint8], at: NDArray[np.floating], colour: tuple[int, int, int], *, filled: bool
-) -> None:
-    thickness = cv2.FILLED if filled else 1
-    cv2.circle(frame, _point(at), 4 * 2**_SHIFT, colour, thickness, cv2.LINE_AA, _SHIFT)
-
-
-def _point(at: NDArray[np.floating]) -> tuple[int, int]:
-    x, y = _fixed(at)
-    return int(x), int(y)
+    canvas.line(np.stack([predicted, true]), colour)
+    canvas.cross(true, _TRUTH)

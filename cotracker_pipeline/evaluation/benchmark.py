@@ -1,4 +1,4 @@
-"""Running a tracker over videos with known tracks: one row of metrics a video."""
+"""Running a tracker over videos, a row each: metrics where the tracks are known, else the cycle error."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from cotracker_pipeline.data.coordinates import RASTER
 from cotracker_pipeline.data.store import ShardReader
 from cotracker_pipeline.errors import UserError
-from cotracker_pipeline.evaluation.metrics import METRIC_NAMES, QUERY_MODES, evaluated_frames, tapvid_metrics
+from cotracker_pipeline.evaluation.cycle import cycle_metrics
+from cotracker_pipeline.evaluation.metrics import (
+    METRIC_NAMES,
+    check_query_mode,
+    evaluated_frames,
+    tapvid_metrics,
+)
 from cotracker_pipeline.evaluation.queries import QuerySample, sample_queries_first, sample_queries_strided
 from cotracker_pipeline.evaluation.tracker import PointTracker
 
@@ -19,6 +25,9 @@ METRIC_SIZE = RASTER.side
 """Side in pixels of the square raster in which TAP-Vid measures distances."""
 
 COUNT_NAMES = ("queries", "evaluated_points", "visible_points")
+
+_NO_METRICS: Mapping[str, float] = dict.fromkeys(METRIC_NAMES, float("nan")) | dict.fromkeys(COUNT_NAMES, 0.0)
+_NO_CYCLE: Mapping[str, float] = {"cycle_error": float("nan"), "cycle_points": 0.0}
 
 Progress = Callable[[int, int], None]
 """Called after each video with the number of videos done and the number of all."""
@@ -35,8 +44,10 @@ def evaluate_sequence(
 ) -> dict[str, float]:
     """Query ``tracker`` as TAP-Vid does and compare its answer with the truth.
 
+    A video without tracks has no truth: there the cycle error is all that is known.
+
     Args:
-        tracker: called once, with all queries of the video.
+        tracker: called once, with all queries of the video; twice for a video without tracks.
         video: (T, H, W, 3) uint8, RGB.
         tracks: (N, T, 2) floating, (x, y) in raster pixels of ``video``.
         visible: (N, T) bool.
@@ -47,14 +58,17 @@ def evaluate_sequence(
     Returns:
         ``METRIC_NAMES`` in 0..1, NaN where undefined (all of them for a video without queries), and counts:
         ``queries``, ``evaluated_points`` (pairs of query and frame) and ``visible_points`` (those
-        of them whose truth is visible).
+        of them whose truth is visible). ``cycle_error`` and ``cycle_points`` as ``cycle_metrics`` of a
+        video without tracks, NaN and 0 of any other.
 
     Raises:
         ValueError: arrays or query mode are not as described, or the tracker's answer has a wrong shape.
     """
+    if not len(tracks):
+        return {**_NO_METRICS, **cycle_metrics(tracker, video, query_mode)}
     sample = _queries(video, tracks, visible & valid, query_mode)
     if sample is None:
-        return dict.fromkeys(METRIC_NAMES, float("nan")) | dict.fromkeys(COUNT_NAMES, 0.0)
+        return {**_NO_METRICS, **_NO_CYCLE}
     query_points, occluded = sample["query_points"], sample["occluded"]
     predicted_tracks, predicted_visible = tracker(video, query_points[0][:, [0, 2, 1]])
     height, width = video.shape[1:3]
@@ -69,8 +83,10 @@ def evaluate_sequence(
     )
     evaluated = evaluated_frames(query_points[..., 0], len(video), query_mode)
     counts = (query_points.shape[1], evaluated.sum(), (evaluated & ~occluded).sum())
-    return {name: float(value[0]) for name, value in metrics.items()} | {
-        name: float(count) for name, count in zip(COUNT_NAMES, counts, strict=True)
+    return {
+        **{name: float(value[0]) for name, value in metrics.items()},
+        **{name: float(count) for name, count in zip(COUNT_NAMES, counts, strict=True)},
+        **_NO_CYCLE,
     }
 
 
@@ -100,8 +116,7 @@ def evaluate_shards(
         ValueError: a query mode or ``max_tracks`` is not as described.
     """
     for query_mode in trackers:
-        if query_mode not in QUERY_MODES:
-            raise ValueError(f"query_mode is {query_mode!r}; it must be 'first' or 'strided'")
+        check_query_mode(query_mode)
     if max_tracks is not None and max_tracks < 1:
         raise ValueError(f"max_tracks is {max_tracks}; it must be at least 1, or None for all tracks")
     readers = [ShardReader(path) for path in shard_paths]
@@ -112,7 +127,7 @@ def evaluate_shards(
         rows += of_video
         if progress is not None:
             progress(done, total)
-    return pd.DataFrame(rows).astype(dict.fromkeys(COUNT_NAMES, np.int64))
+    return pd.DataFrame(rows).astype(dict.fromkeys((*COUNT_NAMES, "cycle_points"), np.int64))
 
 
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
@@ -131,12 +146,11 @@ def _queries(
     video: NDArray[np.uint8], tracks: NDArray[np.float32], visible: NDArray[np.bool_], query_mode: str
 ) -> QuerySample | None:
     """The queries of one video, or ``None`` where nothing is there to be asked for."""
+    check_query_mode(query_mode)
     if query_mode == "strided":
         sample = sample_queries_strided(~visible, tracks, video)
         return sample if sample["query_points"].size else None
-    if query_mode == "first":
-        return sample_queries_first(~visible, tracks, video) if visible.any() else None
-    raise ValueError(f"query_mode is {query_mode!r}; it must be 'first' or 'strided'")
+    return sample_queries_first(~visible, tracks, video) if visible.any() else None
 
 
 def _rows_by_video(

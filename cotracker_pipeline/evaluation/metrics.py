@@ -84,13 +84,18 @@ def evaluated_frames(query_frames: NDArray[np.floating], frames: int, query_mode
 
     Raises ``ValueError`` for an unknown ``query_mode`` or a query outside 0..``frames`` - 1.
     """
-    if query_mode not in QUERY_MODES:
-        raise ValueError(f"query_mode is {query_mode!r}; it must be 'first' or 'strided'")
+    check_query_mode(query_mode)
     rounded = np.round(query_frames)
     if not np.all((rounded >= 0) & (rounded < frames)):
         raise ValueError(f"a query frame lies outside the video; its {frames} frames are 0..{frames - 1}")
     query = rounded.astype(np.int64)[..., None]
     return np.arange(frames) > query if query_mode == "first" else np.arange(frames) != query
+
+
+def check_query_mode(query_mode: str) -> None:
+    """Raise ``ValueError`` unless it is one of ``QUERY_MODES``."""
+    if query_mode not in QUERY_MODES:
+        raise ValueError(f"query_mode is {query_mode!r}; it must be 'first' or 'strided'")
 
 
 def _average(metrics: dict[str, NDArray[np.float64]], kind: str) -> NDArray[np.float64]:

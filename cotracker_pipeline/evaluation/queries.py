@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 QuerySample = dict[str, NDArray[Any]]
 
+QUERY_STRIDE = 5
+"""Frames from one queried frame to the next in the mode "strided"."""
+
 
 def sample_queries_first(
     target_occluded: NDArray[np.bool_], target_points: NDArray[np.floating], frames: NDArray[Any]
@@ -38,7 +41,7 @@ def sample_queries_strided(
     target_occluded: NDArray[np.bool_],
     target_points: NDArray[np.floating],
     frames: NDArray[Any],
-    query_stride: int = 5,
+    query_stride: int = QUERY_STRIDE,
 ) -> QuerySample:
     """Query every track in each frame 0, ``query_stride``, 2 ``query_stride``... in which it is visible.
 

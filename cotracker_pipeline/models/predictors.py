@@ -67,7 +67,7 @@ class Predictor:
             tracks (B, T, N, 2) pixel indices of the video, and visibility probabilities (B, T, N), times the
             confidence where the model has one. Frames before a query are unspecified.
         """
-        scale = self._scale(video.size).to(queries)
+        scale = index_scale(video.size, self.resolution).to(queries)
         queries = torch.cat([queries[..., :1], queries[..., 1:] * scale], dim=-1)
         support = support_points(self.support_grid, self.resolution).to(queries)
         with_support = torch.cat([queries, support.expand(len(queries), -1, -1)], dim=1)
@@ -78,12 +78,6 @@ class Predictor:
     def _resize(self, video: Tensor) -> Tensor:
         frames = F.interpolate(video.flatten(0, 1), self.resolution, mode="bilinear", align_corners=True)
         return frames.unflatten(0, video.shape[:2])
-
-    def _scale(self, size: tuple[int, int]) -> Tensor:
-        """Pixel indices of the video to those of the resized one, (2,) as (x, y)."""
-        height, width = size
-        scales = [(self.resolution[1] - 1) / max(width - 1, 1), (self.resolution[0] - 1) / max(height - 1, 1)]
-        return torch.tensor(scales)
 
 
 class BidirectionalPredictor:
@@ -188,6 +182,15 @@ def load_trackers(
         )
         for mode in evaluation.query_modes
     }
+
+
+def index_scale(size: tuple[int, int], resolution: tuple[int, int]) -> Tensor:
+    """Pixel indices of a video of ``size`` to those of the same at ``resolution``, (2,) factors of (x, y).
+
+    size, resolution: (height, width) in pixels.
+    """
+    (height, width), (rows, columns) = size, resolution
+    return torch.tensor([(columns - 1) / max(width - 1, 1), (rows - 1) / max(height - 1, 1)])
 
 
 def support_points(side: int, resolution: tuple[int, int]) -> Tensor:

@@ -27,6 +27,14 @@ def use_device(name: Literal["cpu", "cuda"], threads: int) -> torch.device:
     return torch.device(name)
 
 
+def choose_device(name: str | None) -> str:
+    """``name``, or by default a GPU where there is one. Raises ``UserError`` when there is no such device."""
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UserError("--device is cuda, but torch sees no GPU here; choose --device cpu")
+    return name or ("cuda" if available else "cpu")
+
+
 def _keep_freed_memory() -> None:
     """Have glibc use freed memory again.
 

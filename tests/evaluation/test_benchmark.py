@@ -1,5 +1,7 @@
 """The benchmark: one row a video, right units, videos without a result, and bad input."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +15,12 @@ from cotracker_pipeline.evaluation.benchmark import (
     evaluate_shards,
     summarise,
 )
+from cotracker_pipeline.evaluation.cycle import CYCLE_NAMES, GRID_SIDE, cycle_metrics
 from cotracker_pipeline.evaluation.metrics import METRIC_NAMES
 
 HEIGHT, WIDTH, FRAMES, POINTS = 32, 64, 7, 5
 FIRST = {"first": BASELINES["static"]}
+FACTS = ("video", "frames", "tracks", "query_mode")
 
 
 def sequence(name, seed=0, hidden=False):
@@ -105,7 +109,15 @@ def test_rows(tmp_path, mode):
     frame = evaluate_shards(
         {mode: BASELINES["static"]}, [one, two], lambda done, total: seen.append((done, total))
     )
-    assert list(frame.columns) == ["video", "frames", "tracks", "query_mode", *METRIC_NAMES, *COUNT_NAMES]
+    assert list(frame.columns) == [
+        "video",
+        "frames",
+        "tracks",
+        "query_mode",
+        *METRIC_NAMES,
+        *COUNT_NAMES,
+        *CYCLE_NAMES,
+    ]
     assert list(frame["video"]) == ["a", "b", "c"]
     assert set(frame["frames"]) == {FRAMES}
     assert set(frame["tracks"]) == {POINTS}
@@ -113,7 +125,9 @@ def test_rows(tmp_path, mode):
     assert seen == [(1, 3), (2, 3), (3, 3)]
     for row, seed in ((0, 1), (2, 3)):
         wanted = evaluate(BASELINES["static"], sequence("x", seed), mode)
-        assert {name: frame[name][row] for name in wanted} == wanted
+        assert {name: frame[name][row] for name in METRIC_NAMES} == {
+            name: wanted[name] for name in METRIC_NAMES
+        }
 
     summary = summarise(frame)
     assert list(summary.index) == list(METRIC_NAMES)
@@ -161,3 +175,20 @@ def test_bad_input_is_named(tmp_path):
         evaluate(BASELINES["static"], item, "last")
     with pytest.raises(ValueError, match="pred_tracks has shape"):
         evaluate(lambda *_: (np.zeros((1, FRAMES, 2)), np.ones((POINTS, FRAMES), bool)), item)
+
+
+def test_without_tracks_there_is_the_cycle_error(tmp_path):
+    item = sequence("a")
+    bare = replace(item, name="b", tracks=item.tracks[:0], visible=item.visible[:0])
+    path = shard(tmp_path / "a.h5", item, bare)
+    frame = evaluate_shards(dict.fromkeys(["first", "strided"], BASELINES["dis-flow"]), [path])
+    known, unknown = (frame[frame["video"] == name] for name in "ab")
+    assert known[list(METRIC_NAMES)].notna().all(axis=None)
+    assert known["cycle_error"].isna().all()
+    assert unknown[list(METRIC_NAMES)].isna().all(axis=None)
+    assert list(unknown["queries"]) == [GRID_SIDE**2, 2 * GRID_SIDE**2]
+    for _, row in unknown.iterrows():
+        wanted = cycle_metrics(BASELINES["dis-flow"], item.video, row["query_mode"])
+        assert row[list(wanted)].to_dict() == wanted
+        assert 0 < row["cycle_points"] < row["queries"]
+        assert row["cycle_error"] > 0

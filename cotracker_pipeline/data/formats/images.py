@@ -1,5 +1,6 @@
 """Reading frames as RGB from image and video files; what is damaged is refused, not painted over."""
 
+import math
 import os
 import struct
 import zlib
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from cotracker_pipeline.data.formats.format import existing
 from cotracker_pipeline.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -75,6 +77,33 @@ def decode_frame(content: bytes, name: str) -> np.ndarray:
         return simplejpeg.decode_jpeg(content, colorspace="RGB")
     except ValueError as error:
         raise UserError(f"{name}: cannot be read as PNG or JPEG; {_REPAIR}") from error
+
+
+def read_frames_or_video(path: Path) -> np.ndarray:
+    """Frames (T, H, W, 3) uint8, RGB, of a folder of image files, which sort by name, or of a video file.
+
+    Raises ``UserError`` when there is nothing to read, or as ``read_frames``.
+    """
+    existing(path, "a video, or a folder of frames")
+    return read_frames(frame_files(path)) if path.is_dir() else read_video(path)
+
+
+def frames_per_second(path: Path) -> float | None:
+    """What a video file states; None where it states nothing, and for a folder of image files."""
+    if path.is_dir():
+        return None
+    capture = cv2.VideoCapture(os.fspath(path))
+    stated = float(capture.get(cv2.CAP_PROP_FPS))
+    capture.release()
+    return stated if 0 < stated < math.inf else None
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """(H, W) bool of a PNG or JPEG file, true where it is not black.
+
+    Raises ``UserError`` when it cannot be read or is damaged.
+    """
+    return np.asarray(decode_frame(_content(path), str(path)).any(axis=-1))
 
 
 def read_video(path: Path) -> np.ndarray:

@@ -11,9 +11,11 @@ import pytest
 import simplejpeg
 from miniatures import FIXTURES, INPUTS, Sequences, read_all
 
+from cotracker_pipeline.data.conversion import convert_shard
 from cotracker_pipeline.data.coordinates import raster_to_index
 from cotracker_pipeline.data.formats import FORMATS
-from cotracker_pipeline.data.store import Sequence, validate_shard, write_shard
+from cotracker_pipeline.data.formats.images import frames_per_second, read_frames_or_video
+from cotracker_pipeline.data.store import Sequence, ShardReader, validate_shard, write_shard
 from cotracker_pipeline.errors import UserError
 
 Read = Callable[[str], Sequences]
@@ -189,12 +191,17 @@ def test_rows_may_be_missing(own_frames: Path) -> None:
     assert sequence.tracks[1, 3].tolist() == [10.5, 20]
 
 
-def test_own_video(own_frames: Path, scene: Scene) -> None:
-    shutil.rmtree(own_frames / "frames")
-    writer = cv2.VideoWriter(str(own_frames / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (128, 128))
-    for frame in scene["frames"]:
+def write_video(path: Path, frames: np.ndarray) -> None:
+    """12.5 frames a second."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 12.5, frames.shape[2:0:-1])
+    for frame in frames:
         writer.write(np.ascontiguousarray(frame[..., ::-1]))
     writer.release()
+
+
+def test_own_video(own_frames: Path, scene: Scene) -> None:
+    shutil.rmtree(own_frames / "frames")
+    write_video(own_frames / "clip.avi", scene["frames"])
     sequence = read_all("frames", own_frames)["mine"]
     assert sequence.video.shape == scene["frames"].shape
     assert np.abs(sequence.video.astype(int) - scene["frames"]).mean() < 8
@@ -259,3 +266,32 @@ def test_an_input_of_another_format_is_named(name: str, tmp_path: Path) -> None:
         FORMATS[name].units(tmp_path)
     with pytest.raises(UserError, match="nothing: no such file or folder; give"):
         FORMATS[name].units(tmp_path / "nothing")
+
+
+def test_own_video_without_tracks(own_frames: Path, scene: Scene, tmp_path: Path) -> None:
+    (own_frames / "tracks.csv").unlink()
+    convert_shard(tmp_path / "mine.h5", "frames", own_frames)
+    assert validate_shard(tmp_path / "mine.h5") == []
+    with ShardReader(tmp_path / "mine.h5") as reader:
+        np.testing.assert_array_equal(reader.frames(0), scene["frames"])
+        tracks, visible, valid = reader.labels(0)
+    assert tracks.shape == (0, len(scene["frames"]), 2)
+    assert visible.shape == valid.shape == tracks.shape[:2]
+
+
+def test_own_folders_with_and_without_tracks(own_frames: Path) -> None:
+    shutil.copytree(own_frames, own_frames.parent / "all/labelled")
+    shutil.copytree(own_frames, own_frames.parent / "all/bare", ignore=shutil.ignore_patterns("*.csv"))
+    sequences = read_all("frames", own_frames.parent / "all")
+    assert [len(sequences[name].tracks) > 0 for name in ("bare", "labelled")] == [False, True]
+
+
+def test_a_folder_of_frames_or_a_video_file(own_frames: Path, scene: Scene, tmp_path: Path) -> None:
+    np.testing.assert_array_equal(read_frames_or_video(own_frames / "frames"), scene["frames"])
+    assert frames_per_second(own_frames / "frames") is None
+    path = tmp_path / "clip.avi"
+    write_video(path, scene["frames"])
+    assert np.abs(read_frames_or_video(path).astype(int) - scene["frames"]).mean() < 8
+    assert frames_per_second(path) == 12.5
+    with pytest.raises(UserError, match="nothing: no such file or folder"):
+        read_frames_or_video(tmp_path / "nothing")
