@@ -22,6 +22,7 @@ resource_scopes:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/published.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/memory.smk"
 include: "workflow/rules/training.smk"

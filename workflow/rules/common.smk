@@ -111,24 +111,32 @@ def shards(split):
     if source.files:
         return [str(path) for path in source.files]
     if source.dataset:
-        return [
-            f"{RESULTS}/converted/{source.dataset}/{shard}.h5"
-            for shard in range(STUDY.datasets[source.dataset].shards)
-        ]
+        return converted(source.dataset)
+    rendered = source.render.shards if source.render else 0
+    return [f"{RESULTS}/data/{split}/{shard}.h5" for shard in range(rendered)]
+
+
+def converted(dataset):
+    """The HDF5 files of a data set."""
     return [
-        f"{RESULTS}/data/{split}/{shard}.h5" for shard in range(source.render.shards)
+        f"{RESULTS}/converted/{dataset}/{shard}.h5"
+        for shard in range(STUDY.datasets[dataset].shards)
     ]
 
 
 def source_of(dataset):
     """What a conversion waits for: the data set, or the record of a download that the study leaves to us."""
     folder = dataset.input
+    return str(folder / RECORD) if is_downloaded(dataset) else str(folder)
+
+
+def is_downloaded(dataset):
+    """Whether the study leaves a data set to us to download."""
     awaited = (
-        str(folder) == f"downloads/{dataset.format}" and dataset.format in PUBLISHED
+        str(dataset.input) == f"downloads/{dataset.format}"
+        and dataset.format in PUBLISHED
     )
-    if awaited and PUBLISHED[dataset.format].is_ours(folder):
-        return str(folder / RECORD)
-    return str(folder)
+    return awaited and PUBLISHED[dataset.format].is_ours(dataset.input)
 
 
 def codec_of(dataset):
@@ -211,6 +219,13 @@ def table_files(table):
 
 def all_results():
     """Everything that the report shows."""
+    return [
+        *(results_of_variants() if STUDY.variants else []),
+        *(table_files("published") if STUDY.published else []),
+    ]
+
+
+def results_of_variants():
     tables = [
         "memory",
         "budgets",
@@ -238,6 +253,11 @@ BUDGETS_FIGURE = f"{RESULTS}/figures/budgets.svg"
 # what the steps that run a model ask for: trainings on a CPU need not take turns
 GPUS = int(STUDY.training.device == "cuda")
 
+# by name, what the section published has of them
+PUBLISHED_PARTS = {
+    part: getattr(STUDY.published, part, {}) for part in ("checkpoints", "sets")
+}
+
 # held until this process ends
 LOCKS = []
 
@@ -250,7 +270,9 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, STUDY.datasets)) or "-",
     shard=r"\d+",
     seed=r"\d+",
-    variant="|".join(map(re.escape, STUDY.variants)),
+    variant="|".join(map(re.escape, STUDY.variants)) or "-",
+    checkpoint="|".join(map(re.escape, PUBLISHED_PARTS["checkpoints"])) or "-",
+    set="|".join(map(re.escape, PUBLISHED_PARTS["sets"])) or "-",
     baseline="static|lucas-kanade|dis-flow",
     table="|".join(
         map(
