@@ -22,11 +22,11 @@ resource_scopes:
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/published.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/memory.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/published.smk"
 include: "workflow/rules/reporting.smk"
 include: "workflow/rules/ablations.smk"
 

@@ -639,6 +639,8 @@ class Study(Section):
             return self
         if "baseline" not in self.variants:
             raise ValueError("variants must contain 'baseline', which the others are compared with")
+        if self.data == Data():
+            raise ValueError("data: give train and eval, which variants are trained and evaluated on")
         for split in ("train", "eval"):
             if not getattr(self.data, split).is_given:
                 raise ValueError(f"data.{split}: give either render, dataset or files")

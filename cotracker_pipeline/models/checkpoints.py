@@ -43,7 +43,7 @@ def save_model(
 
 
 def load_model(path: str | os.PathLike[str], strategy: Strategy) -> LoadedModel:
-    """Rebuild a model that ``save_model`` wrote, or that was published with what no tensor says as published.
+    """Rebuild a model that ``save_model`` wrote, or a published one.
 
     Raises:
         UserError: when the file is missing, damaged, of another kind, or its weights do not fit.
@@ -63,6 +63,12 @@ def load_model(path: str | os.PathLike[str], strategy: Strategy) -> LoadedModel:
 def _load_published(path: str | os.PathLike[str], strategy: Strategy) -> LoadedModel:
     state = read_published(path)
     size, recipe = detect(state, Untold(), str(path))
+    published = ModelSize(architecture=size.architecture)
+    if size.model_copy(update={"window_len": published.window_len}) != published:
+        raise UserError(
+            f"{path}: is of other sizes than the published models, and leaves out some of them; convert it "
+            "with python -m cotracker_pipeline.convert_checkpoint, which can be told them"
+        )
     model = build_model(size, recipe, strategy)
     load_strictly(path, state, model)
     return LoadedModel(model, size, recipe)

@@ -165,6 +165,13 @@ def test_a_published_file_is_tracked_with_as_it_is(architecture, tmp_path, rule)
     assert set(load_trackers(tmp_path / "a.pth", Evaluation(query_modes=("first",)))) == {"first"}
 
 
+def test_what_does_not_say_all_of_itself_is_to_be_converted(tmp_path):
+    with pytest.raises(UserError, match=r"a\.pth: is of other sizes.*convert_checkpoint"):
+        load_model(published(tmp_path / "a.pth"), Strategy())
+    with pytest.raises(UserError, match=r"b\.pth: cannot be read"):
+        load_model(tmp_path / "b.pth", Strategy())
+
+
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "cotracker_pipeline.convert_checkpoint", *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True)

@@ -217,6 +217,65 @@ def table_files(table):
     return [f"{RESULTS}/tables/{table}.{suffix}" for suffix in FORMATS]
 
 
+def present_checkpoints():
+    """The names of those whose file is there."""
+    parts = PUBLISHED_PARTS["checkpoints"]
+    return [name for name, one in parts.items() if one.file.is_file()]
+
+
+def present_sets():
+    """The names of those whose data set is there, or may be downloaded."""
+    datasets = {
+        name: STUDY.datasets[one.dataset]
+        for name, one in PUBLISHED_PARTS["sets"].items()
+    }
+    return [
+        name
+        for name, dataset in datasets.items()
+        if is_downloaded(dataset) or dataset.input.exists()
+    ]
+
+
+def shards_of_set(name):
+    return converted(PUBLISHED_PARTS["sets"][name].dataset)
+
+
+def published_evaluations(wildcards):
+    """Of every checkpoint on every set, where both are there."""
+    for part, present, mend in (
+        ("checkpoints", present_checkpoints(), "file"),
+        ("sets", present_sets(), "input of its dataset"),
+    ):
+        if not present:
+            raise SystemExit(
+                f"error: {SOURCE}: published.{part}: of none is the {mend} there; "
+                "get one as docs/published.md says, or name where it is"
+            )
+    return [
+        f"{RESULTS}/published/{checkpoint}/{name}/evaluation.csv"
+        for name in present_sets()
+        for checkpoint in present_checkpoints()
+    ]
+
+
+def untold(checkpoint):
+    """What a checkpoint does not say, where the study does: options of its conversion."""
+    told = PUBLISHED_PARTS["checkpoints"][checkpoint].untold
+    values = told.model_dump(mode="json", exclude_unset=True)
+    masked = values.pop("use_attention_mask", None)
+    options = [
+        word
+        for key, value in values.items()
+        for word in (
+            f"--{key.replace('_', '-')}",
+            *(value if isinstance(value, list) else [value]),
+        )
+    ]
+    if masked is None:
+        return options
+    return [*options, "--use-attention-mask" if masked else "--no-use-attention-mask"]
+
+
 def all_results():
     """Everything that the report shows."""
     return [
