@@ -31,11 +31,12 @@ def measures_of(
 
     Args:
         metrics: of an ``EvaluationSet``.
-        trackers: by query mode of TAP-Vid; other metrics take that of "first".
+        trackers: by query mode of TAP-Vid; other metrics take the first of them.
         metric_size: side in pixels of the square in which TAP-Vid measures.
     """
     if metrics in _FROM_FIRST_FRAME:
-        return {FROM_FIRST_FRAME: partial(_FROM_FIRST_FRAME[metrics], trackers["first"])}
+        tracker = next(iter(trackers.values()))
+        return {FROM_FIRST_FRAME: partial(_FROM_FIRST_FRAME[metrics], tracker)}
     return {
         mode: partial(evaluate_sequence, tracker, query_mode=mode, metric_size=metric_size)
         for mode, tracker in trackers.items()

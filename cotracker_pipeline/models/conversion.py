@@ -1,12 +1,12 @@
 """Between published checkpoints and our own files, which have the configuration inside."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from cotracker_pipeline.config import ModelSize, Recipe, Strategy, Untold
+from cotracker_pipeline.data.checksums import digest_of_file
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.checkpoints import load_model, save_model
@@ -44,7 +44,7 @@ def to_safetensors(
         raise UserError(f"{source}: is of CoTracker3, which has no track mask; leave out --no-track-mask")
     model = build_model(size, recipe, Strategy())
     warnings = load_state(source, state, model, size, recipe)
-    provenance = {"source": Path(source).name, "source_sha256": _sha256(source)}
+    provenance = {"source": Path(source).name, "source_sha256": digest_of_file(Path(source))}
     provenance |= {"differs": json.dumps(warnings)} if warnings else {}
     save_model(target, model, size, recipe, **provenance)
     return warnings
@@ -79,8 +79,3 @@ def _departures(size: ModelSize, recipe: Recipe) -> Iterator[str]:
     masked = {"cotracker2": True, "cotracker3-online": False}.get(size.architecture)
     if masked not in (None, recipe.use_attention_mask):
         yield f"trained {'without' if masked else 'with'} attention mask, unlike the published models"
-
-
-def _sha256(path: str | os.PathLike[str]) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,5 +1,6 @@
 """Published checkpoints to our own files and back: what is found, what is kept, what is refused."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -56,7 +57,9 @@ def test_sizes_are_found(architecture, recipe, tmp_path):
     assert loaded.size == size
     assert loaded.recipe.corr_radius == recipe.corr_radius
     assert loaded.recipe.use_attention_mask == (architecture != "cotracker3-online")
-    assert read_metadata(tmp_path / "a.safetensors")["source"] == "a.pth"
+    metadata = read_metadata(tmp_path / "a.safetensors")
+    assert metadata["source"] == "a.pth"
+    assert metadata["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
