@@ -28,7 +28,7 @@ def convert(arguments: argparse.Namespace) -> list[str]:
         untold = parse_section(Untold, told, "command line")
         return to_safetensors(source, target, untold, arguments.corr_radius, not arguments.no_track_mask)
     if source.suffix == OWN and target.suffix in SUFFIXES:
-        if told or arguments.corr_radius or arguments.no_track_mask:
+        if told or arguments.corr_radius is not None or arguments.no_track_mask:
             raise UserError(f"{source}: says all of itself; give no other option than --output")
         return to_published(source, target)
     raise UserError(

@@ -4,8 +4,9 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from cotracker_pipeline.config import ModelSize, Recipe, Strategy, Untold
+from cotracker_pipeline.config import ModelSize, Recipe, Strategy, Untold, parse_section
 from cotracker_pipeline.data.checksums import digest_of_file
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.models.build import build_model
@@ -38,8 +39,9 @@ def to_safetensors(
     """
     state = read_published(source)
     size, recipe = detect(state, untold, str(source))
-    changes = {"corr_radius": corr_radius or recipe.corr_radius, "use_track_mask": use_track_mask}
-    recipe = recipe.model_copy(update=changes)
+    changes: dict[str, Any] = {"use_track_mask": use_track_mask}
+    changes |= {} if corr_radius is None else {"corr_radius": corr_radius}
+    recipe = parse_section(Recipe, recipe.model_dump() | changes, str(source))
     if size.architecture != "cotracker2" and not use_track_mask:
         raise UserError(f"{source}: is of CoTracker3, which has no track mask; leave out --no-track-mask")
     model = build_model(size, recipe, Strategy())

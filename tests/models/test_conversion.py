@@ -119,6 +119,8 @@ def test_what_is_no_longer_equivalent_is_said_and_kept(tmp_path):
     for why in ("other sizes", "correlation radius 2", "without track mask"):
         assert any(why in sentence for sentence in sentences), why
     assert "differs" not in read_metadata(_plain(tmp_path))
+    with pytest.raises(UserError, match=r"a\.pth: corr_radius: Input should be greater than or equal to 1"):
+        to_safetensors(source, target, untold("cotracker2"), corr_radius=0)
     with pytest.raises(UserError, match="CoTracker3, which has no track mask"):
         to_safetensors(
             published(tmp_path / "c.pth", TINY_OF["cotracker3-offline"]),
