@@ -26,6 +26,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/memory.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/published.smk"
 include: "workflow/rules/reporting.smk"
 include: "workflow/rules/ablations.smk"
 

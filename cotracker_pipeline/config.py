@@ -161,7 +161,7 @@ class Recipe(Section):
 Architecture = Literal["cotracker2", "cotracker3-online", "cotracker3-offline"]
 
 #: The sizes of published models that differ from those of CoTracker2.
-PUBLISHED_SIZES: Mapping[str, Mapping[str, int]] = MappingProxyType(
+PUBLISHED_SIZES: Mapping[Architecture, Mapping[str, int]] = MappingProxyType(
     {
         "cotracker3-online": {"window_len": 16, "depth": 3},
         "cotracker3-offline": {"window_len": 60, "depth": 3},
@@ -215,6 +215,27 @@ class ModelSize(Section):
                 f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}"
             )
         return self
+
+
+class Untold(Section):
+    """What the tensors of a checkpoint do not say about its model. The defaults are the published models'."""
+
+    architecture: Architecture | None = Field(
+        None,
+        description="found from keys and shapes, unless windows of CoTracker3 have a length of their own",
+    )
+    stride: Literal[1, 2, 4, 8] = ModelSize.model_fields["stride"].default
+    model_resolution: tuple[Size, Size] | None = Field(
+        None, description="found for CoTracker2; 384, 512 of CoTracker3 when absent"
+    )
+    corr_levels: Size = Field(
+        ModelSize.model_fields["corr_levels"].default, description="of CoTracker2; found for CoTracker3"
+    )
+    num_heads: Size = ModelSize.model_fields["num_heads"].default
+    first_estimate: Literal["query", "matching"] = "query"
+    use_attention_mask: Flag | None = Field(
+        None, description="when absent as published: true, but of CoTracker3 online false"
+    )
 
 
 class Clip(Section):
@@ -316,16 +337,21 @@ class Split(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Split":
-        if sum((self.render is not None, self.dataset is not None, bool(self.files))) != 1:
+        if sum((self.render is not None, self.dataset is not None, bool(self.files))) > 1:
             raise ValueError("give either render, dataset or files")
         return self
+
+    @property
+    def is_given(self) -> bool:
+        """Whether there is a source."""
+        return self != Split()
 
 
 class Data(Section):
     """The splits of the study. Training and the other two never share a texture or a scene."""
 
-    train: Split
-    eval: Split
+    train: Split = Split()
+    eval: Split = Split()
 
 
 class Augmentation(Section):
@@ -429,10 +455,16 @@ class Evaluation(Section):
         5, ge=0, description="side of the grid of support points on frame 0; 0 for none"
     )
     max_tracks: Size | None = Field(None, description="tracks evaluated per video; all when absent")
-    coords: Literal["raster", "published"] = Field(
+    coords: Literal["raster", "published", "unshifted"] = Field(
         "raster",
         description="published: scale tracks by (W - 1) / W as CoTracker's evaluation does, half a pixel "
-        "off at the borders, to compare with published tables",
+        "off at the borders, to compare with published tables; unshifted: take raster pixels for pixel "
+        "indices, as it does of Dynamic Replica",
+    )
+    video_side: Size | None = _added(
+        None,
+        "videos are first resized to a square of this side by Lanczos, as TAP-Vid's published evaluations do "
+        "to 256; when absent trackers get them as they are",
     )
     baselines: Annotated[
         tuple[Literal["static", "lucas-kanade", "dis-flow"], ...], AfterValidator(_distinct)
@@ -482,6 +514,9 @@ class Resources(Section):
     illustrate_timeline: JobResources = JobResources()
     illustrate_budgets: JobResources = JobResources()
     illustrate_clip: JobResources = JobResources()
+    convert_checkpoint: JobResources = JobResources()
+    evaluate_published: JobResources = JobResources()
+    compare_published: JobResources = JobResources()
 
 
 class NamedStrategy(Section):
@@ -529,6 +564,7 @@ def _without_default(schema: dict[str, Any]) -> None:
 
 RecipeOverrides = _overrides_of(Recipe)
 StrategyOverrides = _overrides_of(Strategy)
+EvaluationOverrides = _overrides_of(Evaluation)
 
 
 class VariantOverrides(Section):
@@ -539,6 +575,37 @@ class VariantOverrides(Section):
         StrategyOverrides,  # type: ignore[valid-type]
         BeforeValidator(_named, json_schema_input_type=StrategyOverrides | NamedStrategy | StrategyName),
     ] = StrategyOverrides()
+
+
+class Checkpoint(Section):
+    """A model that is evaluated as it is."""
+
+    file: Path = Field(description="a published .pth file, where it is or will be")
+    untold: Untold = Field(Untold(), description="what the file's tensors do not say")
+    evaluation: EvaluationOverrides = Field(  # type: ignore[valid-type]
+        EvaluationOverrides(), description="what its evaluation changes of the study's own"
+    )
+
+
+class EvaluationSet(Section):
+    """Videos, what is asked of them and by which metrics the answers are measured."""
+
+    dataset: Name = Field(description="one of datasets")
+    metrics: Literal["tap-vid", "dynamic-replica", "point-odyssey"] = Field(
+        "tap-vid", description="the latter two query every track in frame 0, and query_modes is not used"
+    )
+    max_frames: Size | None = Field(None, description="frames of each video; all when absent")
+    evaluation: EvaluationOverrides = Field(  # type: ignore[valid-type]
+        EvaluationOverrides(), description="what it changes of the study's and the checkpoint's evaluation"
+    )
+
+
+class Published(Section):
+    """Checkpoints that are evaluated, without training, beside their published numbers."""
+
+    numbers: Path = Field(description="file of the published numbers")
+    checkpoints: dict[Name, Checkpoint] = Field(min_length=1)
+    sets: dict[Name, EvaluationSet] = Field(min_length=1)
 
 
 class Variant(NamedTuple):
@@ -560,18 +627,32 @@ class Study(Section):
     ] = Strategy()
     memory: Memory = Memory()
     datasets: dict[Name, Dataset] = Field({}, description="what splits may name as their dataset")
-    data: Data
+    data: Data = Field(Data(), description="what variants are trained and evaluated on")
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
-    variants: dict[Name, VariantOverrides] = Field(min_length=1)
+    variants: dict[Name, VariantOverrides] = {}
     ablations: dict[Name, tuple[Name, ...]] = {}
     claims: Path | None = Field(None, description="file of the claims that are judged")
     resources: Resources = Field(Resources(), description="what jobs ask a cluster for")
+    published: Published | None = Field(
+        None, description="checkpoints to compare with their published numbers; such a study needs no variant"
+    )
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> "Study":
+        if self.published is not None and not self.variants:
+            return self
+        if "baseline" not in self.variants:
+            raise ValueError("variants must contain 'baseline', which the others are compared with")
+        if self.data == Data():
+            raise ValueError("data: give train and eval, which variants are trained and evaluated on")
+        for split in ("train", "eval"):
+            if not getattr(self.data, split).is_given:
+                raise ValueError(f"data.{split}: give either render, dataset or files")
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
-        if "baseline" not in self.variants:
-            raise ValueError("variants must contain 'baseline', which the others are compared with")
         for split in ("train", "eval"):
             dataset = getattr(self.data, split).dataset
             if dataset is not None and dataset not in self.datasets:
@@ -580,6 +661,19 @@ class Study(Section):
             for member in members:
                 if member not in self.variants:
                     raise ValueError(f"ablations.{ablation} names {_unknown(member, self.variants)}")
+        return self
+
+    @model_validator(mode="after")
+    def _evaluations_are_possible(self) -> "Study":
+        if self.published is None:
+            return self
+        for name, chosen in self.published.sets.items():
+            if chosen.dataset not in self.datasets:
+                raise ValueError(
+                    f"published.sets.{name}.dataset: datasets has {_unknown(chosen.dataset, self.datasets)}"
+                )
+            for checkpoint in self.published.checkpoints.values():
+                _evaluation_of(self.evaluation, checkpoint, chosen)
         return self
 
     @model_validator(mode="after")
@@ -604,10 +698,36 @@ class Study(Section):
             raise UserError(f"study '{self.study}': variants has {_unknown(name, self.variants)}")
         return self.resolved[name]
 
+    def published_evaluation(self, checkpoint: str, name: str) -> tuple[EvaluationSet, Evaluation]:
+        """The set ``name``, and how the checkpoint is evaluated on it.
+
+        Raises ``UserError`` when the study has none of that name.
+        """
+        if self.published is None:
+            raise UserError(f"study '{self.study}': has no section published; give another study")
+        for key, wanted in (("checkpoints", checkpoint), ("sets", name)):
+            known = getattr(self.published, key)
+            if wanted not in known:
+                raise UserError(f"study '{self.study}': published.{key} has {_unknown(wanted, known)}")
+        chosen = self.published.sets[name]
+        return chosen, _evaluation_of(self.evaluation, self.published.checkpoints[checkpoint], chosen)
+
     def _resolve(self, name: str, overrides: VariantOverrides) -> Variant:
         recipe = overrides.recipe.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
         strategy = overrides.strategy.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
         return Variant(name, self.recipe.model_copy(update=recipe), self.strategy.model_copy(update=strategy))
+
+
+def _evaluation_of(evaluation: Evaluation, checkpoint: Checkpoint, chosen: EvaluationSet) -> Evaluation:
+    """``evaluation`` with what the checkpoint changes of it, and then the set."""
+    values = evaluation.model_dump()
+    for part in (checkpoint, chosen):
+        values |= part.evaluation.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+    try:
+        return Evaluation.model_validate(values)
+    except ValidationError as error:
+        sentence = _sentence(error.errors()[0], Evaluation)
+        raise ValueError(f"an evaluation of published: {sentence}") from error
 
 
 def load_study(path: str | os.PathLike[str]) -> Study:

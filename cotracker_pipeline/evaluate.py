@@ -23,7 +23,9 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = evaluation_parser("evaluate", __doc__)
     parser.add_argument("--variant", required=True, help="one of the study's variants")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="model.safetensors of the variant")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="model.safetensors of the variant, or a published .pth"
+    )
     return parser
 
 

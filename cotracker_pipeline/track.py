@@ -21,7 +21,7 @@ from cotracker_pipeline.data.formats.query_table import read_queries
 from cotracker_pipeline.data.track_files import write_csv, write_npz
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.files import make_folder
-from cotracker_pipeline.models.opening import open_model
+from cotracker_pipeline.models.checkpoints import load_model
 from cotracker_pipeline.models.user_predictor import (
     SUPPORT_GRID,
     PointTracks,
@@ -44,7 +44,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     _check(arguments)
     video = read_frames_or_video(arguments.video)
-    loaded = open_model(arguments.checkpoint, Strategy(**TRACKING))
+    loaded = load_model(arguments.checkpoint, Strategy(**TRACKING))
     queries = _queries(arguments, video, loaded.size.model_resolution)
     predictor = UserPredictor(
         loaded.model.to(choose_device(arguments.device)),

@@ -6,7 +6,8 @@ the first pixel is 0, that of the last W - 1.
 
 CoTracker's own evaluation takes raster pixels to be indices after scaling them by (W - 1) / W, which is right
 in the middle of the image and half a pixel off at its borders.  ``PUBLISHED`` repeats that, only so that
-numbers can be compared with published tables.
+numbers can be compared with published tables.  Those of Dynamic Replica it takes for indices as they are;
+``UNSHIFTED`` repeats that.
 """
 
 from collections.abc import Callable
@@ -59,4 +60,5 @@ RASTER: Convention[torch.Tensor] = Convention(
     lambda xy, _: raster_to_index(xy), lambda xy, _: index_to_raster(xy), 256
 )
 PUBLISHED: Convention[torch.Tensor] = Convention(raster_to_published, published_to_raster, 255)
-CONVENTIONS = {"raster": RASTER, "published": PUBLISHED}
+UNSHIFTED: Convention[torch.Tensor] = Convention(lambda xy, _: xy, lambda xy, _: xy, 256)
+CONVENTIONS = {"raster": RASTER, "published": PUBLISHED, "unshifted": UNSHIFTED}

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,11 @@ _NO_CYCLE: Mapping[str, float] = {"cycle_error": float("nan"), "cycle_points": 0
 
 Progress = Callable[[int, int], None]
 """Called after each video with the number of videos done and the number of all."""
+
+Measure = Callable[
+    [NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]], dict[str, float]
+]
+"""Of a video (T, H, W, 3), its tracks (N, T, 2), visible (N, T) and valid (N, T), some numbers by name."""
 
 
 def evaluate_sequence(
@@ -119,15 +125,43 @@ def evaluate_shards(
         check_query_mode(query_mode)
     if max_tracks is not None and max_tracks < 1:
         raise ValueError(f"max_tracks is {max_tracks}; it must be at least 1, or None for all tracks")
+    measures = {
+        mode: partial(evaluate_sequence, tracker, query_mode=mode, metric_size=metric_size)
+        for mode, tracker in trackers.items()
+    }
+    rows = measure_shards(measures, shard_paths, progress, max_tracks)
+    return rows.astype(dict.fromkeys((*COUNT_NAMES, "cycle_points"), np.int64))
+
+
+def measure_shards(
+    measures: Mapping[str, Measure],
+    shard_paths: Iterable[str | os.PathLike[str]],
+    progress: Progress | None = None,
+    max_tracks: int | None = None,
+    max_frames: int | None = None,
+) -> pd.DataFrame:
+    """Measure every video of the shards, holding one at a time in memory.
+
+    Args:
+        measures: by query mode, what is called with each video.
+        shard_paths, progress, max_tracks: as in ``evaluate_shards``.
+        max_frames: use at most so many frames of a video, the first ones (``None``: all).
+
+    Returns:
+        One row a video and query mode: ``video``, ``frames``, ``tracks``, ``query_mode``, then the numbers.
+
+    Raises:
+        UserError: as ``evaluate_shards``.
+    """
     readers = [ShardReader(path) for path in shard_paths]
     _check_names(readers)
     total = sum(len(reader.names) for reader in readers)
     rows: list[dict[str, Any]] = []
-    for done, of_video in enumerate(_rows_by_video(trackers, readers, max_tracks, metric_size), start=1):
+    for done, of_video in enumerate(_rows_by_video(measures, readers, max_tracks, max_frames), start=1):
         rows += of_video
         if progress is not None:
             progress(done, total)
-    return pd.DataFrame(rows).astype(dict.fromkeys((*COUNT_NAMES, "cycle_points"), np.int64))
+    return pd.DataFrame(rows)
 
 
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
@@ -154,19 +188,22 @@ def _queries(
 
 
 def _rows_by_video(
-    trackers: Mapping[str, PointTracker], readers: list[ShardReader], max_tracks: int | None, metric_size: int
+    measures: Mapping[str, Measure],
+    readers: list[ShardReader],
+    max_tracks: int | None,
+    max_frames: int | None,
 ) -> Iterator[list[dict[str, Any]]]:
     for reader in readers:
         with reader:
             for index, name in enumerate(reader.names):
-                video = reader.frames(index)
-                tracks, visible, valid = (label[:max_tracks] for label in reader.labels(index))
+                length = int(reader.attributes(index)["T"])
+                video = reader.frames(index, 0, min(length, max_frames or length))
+                labels = (label[:max_tracks, : len(video)] for label in reader.labels(index))
+                tracks, visible, valid = labels
                 facts = {"video": name, "frames": len(video), "tracks": len(tracks)}
                 yield [
-                    facts
-                    | {"query_mode": mode}
-                    | evaluate_sequence(tracker, video, tracks, visible, valid, mode, metric_size)
-                    for mode, tracker in trackers.items()
+                    facts | {"query_mode": mode} | measure(video, tracks, visible, valid)
+                    for mode, measure in measures.items()
                 ]
 
 

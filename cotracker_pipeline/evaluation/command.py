@@ -1,14 +1,17 @@
 """What the command lines of the steps that evaluate share."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
 from tqdm import tqdm
 
 from cotracker_pipeline.config import Evaluation
 from cotracker_pipeline.data.coordinates import CONVENTIONS
 from cotracker_pipeline.evaluation.benchmark import evaluate_shards
+from cotracker_pipeline.evaluation.resized import resized
 from cotracker_pipeline.evaluation.tracker import PointTracker
 from cotracker_pipeline.files import atomic_path
 
@@ -28,14 +31,24 @@ def write_evaluation(
     trackers: Mapping[str, PointTracker], name: str, arguments: argparse.Namespace, evaluation: Evaluation
 ) -> None:
     """Evaluate ``trackers``, one a query mode, and write a row a video and mode; progress goes to stderr."""
+    evaluate = partial(
+        evaluate_shards,
+        resized(trackers, evaluation.video_side),
+        arguments.data,
+        max_tracks=evaluation.max_tracks,
+        metric_size=CONVENTIONS[evaluation.coords].side,
+    )
+    write_rows(evaluate, name, arguments.output)
+
+
+def write_rows(evaluate: Callable[..., pd.DataFrame], name: str, output: Path) -> None:
+    """Write what ``evaluate``, told whom to tell its ``progress``, returns; progress goes to stderr."""
     with tqdm(desc=name, unit="video") as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        rows = evaluate_shards(
-            trackers, arguments.data, show, evaluation.max_tracks, CONVENTIONS[evaluation.coords].side
-        )
-    with atomic_path(arguments.output) as temporary:
+        rows = evaluate(progress=show)
+    with atomic_path(output) as temporary:
         rows.to_csv(temporary, index=False)

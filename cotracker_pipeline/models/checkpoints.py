@@ -1,4 +1,4 @@
-"""Model weights on disk: safetensors with the configuration inside."""
+"""Model weights on disk: safetensors with the configuration inside, and published files without."""
 
 import json
 import os
@@ -10,10 +10,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from cotracker_pipeline.config import ModelSize, Recipe, Strategy, parse_section
+from cotracker_pipeline.config import ModelSize, Recipe, Strategy, Untold, parse_section
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.files import atomic_path
 from cotracker_pipeline.models.build import build_model
+from cotracker_pipeline.models.detection import detect
+from cotracker_pipeline.models.published_files import SUFFIXES, read_published
 from cotracker_pipeline.models.tracker import Tracker
 
 _FORMAT = "cotracker_pipeline.model.v1"
@@ -41,11 +43,13 @@ def save_model(
 
 
 def load_model(path: str | os.PathLike[str], strategy: Strategy) -> LoadedModel:
-    """Rebuild a model that ``save_model`` wrote.
+    """Rebuild a model that ``save_model`` wrote, or a published one.
 
     Raises:
         UserError: when the file is missing, damaged, of another kind, or its weights do not fit.
     """
+    if Path(path).suffix in SUFFIXES:
+        return _load_published(path, strategy)
     metadata = read_metadata(path)
     if metadata.get("format") != _FORMAT:
         raise UserError(f"{path}: holds no {_FORMAT}; give a model.safetensors that the train step wrote")
@@ -53,6 +57,20 @@ def load_model(path: str | os.PathLike[str], strategy: Strategy) -> LoadedModel:
     recipe = parse_section(Recipe, json.loads(metadata["recipe"]), f"{path} (recipe)")
     model = build_model(size, recipe, strategy)
     load_weights(path, model)
+    return LoadedModel(model, size, recipe)
+
+
+def _load_published(path: str | os.PathLike[str], strategy: Strategy) -> LoadedModel:
+    state = read_published(path)
+    size, recipe = detect(state, Untold(), str(path))
+    published = ModelSize(architecture=size.architecture)
+    if size.model_copy(update={"window_len": published.window_len}) != published:
+        raise UserError(
+            f"{path}: is of other sizes than the published models, and leaves out some of them; convert it "
+            "with python -m cotracker_pipeline.convert_checkpoint, which can be told them"
+        )
+    model = build_model(size, recipe, strategy)
+    load_strictly(path, state, model)
     return LoadedModel(model, size, recipe)
 
 

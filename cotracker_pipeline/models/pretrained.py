@@ -1,25 +1,19 @@
-"""Starting from weights that were trained before: the published files, or a ``model.safetensors``.
-
-A published file is unpickled with ``weights_only=True``: tensors, and nothing that is executed.
-"""
+"""Starting from weights that were trained before: the published files, or a ``model.safetensors``."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import ModelSize, Recipe
-from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.models.checkpoints import load_strictly, read_weights
 from cotracker_pipeline.models.cotracker2 import token_width
+from cotracker_pipeline.models.detection import TOKENS, radius_of
 from cotracker_pipeline.models.embeddings import DISPLACEMENT_WIDTH
+from cotracker_pipeline.models.published_files import read_published
 
-#: What distributed training puts before every key.
-_WRAPPED = "module."
-_TOKENS = "updateformer.input_transform.weight"
 #: They follow from the sizes; those of another token width do not fit.
 _TABLES = ("time_emb", "pos_emb")
 
@@ -37,10 +31,20 @@ def load_pretrained(
     Raises:
         UserError: when the file is missing or no checkpoint, or naming what does not fit.
     """
-    state = read_state(path)
+    return load_state(path, read_state(path), model, size, recipe)
+
+
+def load_state(
+    path: str | os.PathLike[str],
+    state: Mapping[str, Tensor],
+    model: nn.Module,
+    size: ModelSize,
+    recipe: Recipe,
+) -> list[str]:
+    """As ``load_pretrained``, of a state dict that was read from ``path``."""
     warnings = []
     if size.architecture == "cotracker2":
-        trained = _radius_of(state, size)
+        trained = radius_of(state, size)
         if trained is not None and trained > recipe.corr_radius:
             state = _narrowed(state, trained, recipe.corr_radius, size, model)
             warnings.append(
@@ -58,41 +62,12 @@ def load_pretrained(
 
 
 def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """The state dict in a file, whatever wraps it: under ``model``, with ``module.`` before its keys.
+    """The state dict in a file of either kind.
 
     Raises:
         UserError: when the file is missing or holds none.
     """
-    if Path(path).suffix == ".safetensors":
-        return read_weights(path)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
-    # a damaged pickle makes torch's reader raise whatever its bytes lead to
-    except Exception as error:
-        raise UserError(f"{path}: is no checkpoint of tensors alone; download it again") from error
-    state = content.get("model", content) if isinstance(content, Mapping) else content
-    if not _is_state(state):
-        raise UserError(f"{path}: holds no state dict; give a published checkpoint or a model.safetensors")
-    return {key.removeprefix(_WRAPPED): tensor for key, tensor in state.items()}
-
-
-def _is_state(state: Any) -> bool:
-    return (
-        isinstance(state, Mapping)
-        and bool(state)
-        and all(isinstance(key, str) and isinstance(tensor, Tensor) for key, tensor in state.items())
-    )
-
-
-def _radius_of(state: Mapping[str, Tensor], size: ModelSize) -> int | None:
-    """The correlation radius whose tokens are as wide as those of the checkpoint; None when none is."""
-    if _TOKENS not in state or state[_TOKENS].ndim != 2:
-        return None
-    width = state[_TOKENS].shape[1]
-    radii = (radius for radius in range(1, 10) if _width(radius, size) == width)
-    return next(radii, None)
+    return read_weights(path) if Path(path).suffix == ".safetensors" else read_published(path)
 
 
 def _width(radius: int, size: ModelSize) -> int:
@@ -103,11 +78,11 @@ def _narrowed(
     state: Mapping[str, Tensor], trained: int, radius: int, size: ModelSize, model: nn.Module
 ) -> dict[str, Tensor]:
     """The state of a model of a smaller radius, with its own tables."""
-    weight = state[_TOKENS]
+    weight = state[TOKENS]
     kept = weight[:, _kept_columns(trained, radius, size)]
     padding = weight.new_zeros(len(weight), _width(radius, size) - kept.shape[1])
     tables = {key: tensor for key, tensor in model.state_dict().items() if key in _TABLES}
-    return {**state, **tables, _TOKENS: torch.cat([kept, padding], dim=1)}
+    return {**state, **tables, TOKENS: torch.cat([kept, padding], dim=1)}
 
 
 def _kept_columns(trained: int, radius: int, size: ModelSize) -> list[int]:

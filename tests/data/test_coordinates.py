@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as npst
 from torch.nn.functional import grid_sample
 
 from cotracker_pipeline.data.coordinates import (
+    CONVENTIONS,
     index_to_raster,
     published_to_raster,
     raster_to_index,
@@ -67,3 +68,12 @@ def test_published_scaling_is_half_a_pixel_off_at_the_borders_and_right_in_the_m
 
 def test_a_published_axis_of_one_pixel_is_its_centre() -> None:
     assert published_to_raster(np.zeros(1), np.ones(1)) == 0.5
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_every_convention_leads_back(name: str) -> None:
+    convention, size = CONVENTIONS[name], torch.tensor([64.0, 48.0])
+    raster = torch.tensor([[0.0, 0.0], [12.25, 40.5], [64.0, 48.0]])
+    index = convention.to_index(raster, size)
+    torch.testing.assert_close(convention.to_raster(index, size), raster)
+    assert torch.equal(index, raster) == (name == "unshifted")

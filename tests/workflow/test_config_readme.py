@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cotracker_pipeline.analysis.claims import ClaimsFile
+from cotracker_pipeline.analysis.published_numbers import PublishedNumbers
 from cotracker_pipeline.config import Study
 
 README = (Path(__file__).parents[2] / "config" / "README.md").read_text()
@@ -16,7 +17,8 @@ def keys(schema: dict) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "key", sorted(keys(Study.model_json_schema()) | keys(ClaimsFile.model_json_schema()))
+    "key",
+    sorted(set().union(*(keys(kind.model_json_schema()) for kind in (Study, ClaimsFile, PublishedNumbers)))),
 )
 def test_key_is_explained(key: str) -> None:
     assert f"`{key}`" in README

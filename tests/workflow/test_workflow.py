@@ -204,7 +204,7 @@ def test_schema_is_that_of_the_configuration() -> None:
 
 @pytest.mark.parametrize("study", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
 def test_shipped_studies_are_valid(study: Path) -> None:
-    if study.name != "claims.yaml":
+    if study.name not in ("claims.yaml", "published_numbers.yaml"):
         Study.model_validate(yaml.safe_load(study.read_text()))
 
 

@@ -111,12 +111,16 @@ def shards(split):
     if source.files:
         return [str(path) for path in source.files]
     if source.dataset:
-        return [
-            f"{RESULTS}/converted/{source.dataset}/{shard}.h5"
-            for shard in range(STUDY.datasets[source.dataset].shards)
-        ]
+        return converted(source.dataset)
+    rendered = source.render.shards if source.render else 0
+    return [f"{RESULTS}/data/{split}/{shard}.h5" for shard in range(rendered)]
+
+
+def converted(dataset):
+    """The HDF5 files of a data set."""
     return [
-        f"{RESULTS}/data/{split}/{shard}.h5" for shard in range(source.render.shards)
+        f"{RESULTS}/converted/{dataset}/{shard}.h5"
+        for shard in range(STUDY.datasets[dataset].shards)
     ]
 
 
@@ -127,12 +131,16 @@ def source_of(dataset):
     own nothing of the files below it. The checksums in the shards say what was converted.
     """
     folder = dataset.input
+    return str(folder / RECORD) if is_downloaded(dataset) else ancient(str(folder))
+
+
+def is_downloaded(dataset):
+    """Whether the study leaves a data set to us to download."""
     awaited = (
-        str(folder) == f"downloads/{dataset.format}" and dataset.format in PUBLISHED
+        str(dataset.input) == f"downloads/{dataset.format}"
+        and dataset.format in PUBLISHED
     )
-    if awaited and PUBLISHED[dataset.format].is_ours(folder):
-        return str(folder / RECORD)
-    return ancient(str(folder))
+    return awaited and PUBLISHED[dataset.format].is_ours(dataset.input)
 
 
 def codec_of(dataset):
@@ -213,8 +221,74 @@ def table_files(table):
     return [f"{RESULTS}/tables/{table}.{suffix}" for suffix in FORMATS]
 
 
+def present_checkpoints():
+    """The names of those whose file is there."""
+    parts = PUBLISHED_PARTS["checkpoints"]
+    return [name for name, one in parts.items() if one.file.is_file()]
+
+
+def present_sets():
+    """The names of those whose data set is there, or may be downloaded."""
+    datasets = {
+        name: STUDY.datasets[one.dataset]
+        for name, one in PUBLISHED_PARTS["sets"].items()
+    }
+    return [
+        name
+        for name, dataset in datasets.items()
+        if is_downloaded(dataset) or dataset.input.exists()
+    ]
+
+
+def shards_of_set(name):
+    return converted(PUBLISHED_PARTS["sets"][name].dataset)
+
+
+def published_evaluations(wildcards):
+    """Of every checkpoint on every set, where both are there."""
+    for part, present, mend in (
+        ("checkpoints", present_checkpoints(), "file"),
+        ("sets", present_sets(), "input of its dataset"),
+    ):
+        if not present:
+            raise SystemExit(
+                f"error: {SOURCE}: published.{part}: of none is the {mend} there; "
+                "get one as docs/published.md says, or name where it is"
+            )
+    return [
+        f"{RESULTS}/published/{checkpoint}/{name}/evaluation.csv"
+        for name in present_sets()
+        for checkpoint in present_checkpoints()
+    ]
+
+
+def untold(checkpoint):
+    """What a checkpoint does not say, where the study does: options of its conversion."""
+    told = PUBLISHED_PARTS["checkpoints"][checkpoint].untold
+    values = told.model_dump(mode="json", exclude_unset=True)
+    masked = values.pop("use_attention_mask", None)
+    options = [
+        word
+        for key, value in values.items()
+        for word in (
+            f"--{key.replace('_', '-')}",
+            *(value if isinstance(value, list) else [value]),
+        )
+    ]
+    if masked is None:
+        return options
+    return [*options, "--use-attention-mask" if masked else "--no-use-attention-mask"]
+
+
 def all_results():
     """Everything that the report shows."""
+    return [
+        *(results_of_variants() if STUDY.variants else []),
+        *(table_files("published") if STUDY.published else []),
+    ]
+
+
+def results_of_variants():
     tables = [
         "memory",
         "budgets",
@@ -242,6 +316,11 @@ BUDGETS_FIGURE = f"{RESULTS}/figures/budgets.svg"
 # what the steps that run a model ask for: trainings on a CPU need not take turns
 GPUS = int(STUDY.training.device == "cuda")
 
+# by name, what the section published has of them
+PUBLISHED_PARTS = {
+    part: getattr(STUDY.published, part, {}) for part in ("checkpoints", "sets")
+}
+
 # held until this process ends
 LOCKS = []
 
@@ -254,7 +333,9 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, STUDY.datasets)) or "-",
     shard=r"\d+",
     seed=r"\d+",
-    variant="|".join(map(re.escape, STUDY.variants)),
+    variant="|".join(map(re.escape, STUDY.variants)) or "-",
+    checkpoint="|".join(map(re.escape, PUBLISHED_PARTS["checkpoints"])) or "-",
+    set="|".join(map(re.escape, PUBLISHED_PARTS["sets"])) or "-",
     baseline="static|lucas-kanade|dis-flow",
     table="|".join(
         map(

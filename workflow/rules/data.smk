@@ -72,3 +72,4 @@ rule data:
     input:
         shards("train"),
         shards("eval"),
+        [shard for name in present_sets() for shard in shards_of_set(name)],

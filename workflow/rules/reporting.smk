@@ -195,7 +195,7 @@ rule illustrate_budgets:
 rule illustrate_clip:
     input:
         code=modules("illustrate_clip"),
-        data=shards("eval")[0],
+        data=shards("eval")[:1],
         model=f"{RESULTS}/train/{{variant}}/seed-{STUDY.training.seeds[0]}/model.safetensors",
     output:
         html=report(
