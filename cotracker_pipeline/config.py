@@ -424,6 +424,12 @@ class Evaluation(Section):
     support_grid: Whole = Field(
         5, ge=0, description="side of the grid of support points on frame 0; 0 for none"
     )
+    single_point: Flag = _added(
+        False, "track each query on its own, beside support points around it too, as in published tables"
+    )
+    local_grid: Annotated[Whole, Field(ge=0)] = _added(
+        8, "with single_point, side of the grid of support points over 50x50 pixels around a query; 0: none"
+    )
     max_tracks: Size | None = Field(None, description="tracks evaluated per video; all when absent")
     coords: Literal["raster", "published"] = Field(
         "raster",
