@@ -59,8 +59,9 @@ class ShardReader:
         """The plain facts of one sequence: T, H, W, N, codec and what the writer was given."""
         return self._attributes[index]
 
-    def frames(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Frames ``start`` to ``stop`` (excluded; ``None``: the end) -> (t, H, W, 3) uint8, RGB.
+    def frames(self, index: int, start: int = 0, stop: int | None = None, stride: int = 1) -> np.ndarray:
+        """Each ``stride``-th frame of ``start`` to ``stop`` (excluded; ``None``: the end) -> (t, H, W, 3)
+        uint8, RGB.
 
         Raises ``IndexError`` when they are not all in the video, ``DamagedData``.
         """
@@ -70,7 +71,9 @@ class ShardReader:
             raise IndexError(f"{self.path}: frames {start} to {stop} of a video of {length}")
         group = self._group(index)
         try:
-            return _read_jpeg(group, start, stop) if "jpeg" in group else group["video"][start:stop]
+            if "jpeg" in group:
+                return _read_jpeg(group, start, stop, stride)
+            return group["video"][start:stop:stride]
         except (OSError, ValueError) as error:
             raise self._damaged(group, "a frame is damaged") from error
 
@@ -120,11 +123,12 @@ class ShardReader:
         return self._file["seq"][self.names[index]]
 
 
-def _read_jpeg(group: h5py.Group, start: int, stop: int) -> np.ndarray:
+def _read_jpeg(group: h5py.Group, start: int, stop: int, stride: int) -> np.ndarray:
     offsets = group["jpeg_offset"][start : stop + 1]
     blob = group["jpeg"][offsets[0] : offsets[-1]].tobytes()
-    frames = np.empty((stop - start, int(group.attrs["H"]), int(group.attrs["W"]), 3), np.uint8)
     bounds = offsets - offsets[0]
-    for frame, begin, end in zip(frames, bounds[:-1], bounds[1:], strict=True):
+    begins, ends = bounds[:-1:stride], bounds[1::stride]
+    frames = np.empty((len(begins), int(group.attrs["H"]), int(group.attrs["W"]), 3), np.uint8)
+    for frame, begin, end in zip(frames, begins, ends, strict=True):
         frame[:] = simplejpeg.decode_jpeg(blob[begin:end], colorspace="RGB")
     return frames
