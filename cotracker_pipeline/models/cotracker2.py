@@ -10,7 +10,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
-from cotracker_pipeline.models.active_tracks import first_tracks, with_left_out
+from cotracker_pipeline.models.active_tracks import first_tracks, nothing_to_hide, with_left_out
 from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import Correlation
 from cotracker_pipeline.models.embeddings import (
@@ -289,8 +289,7 @@ class CoTracker2(WindowedTracker):
         return sample_maps(self.pos_emb.repeat(len(coords), 1, 1, 1), coords)
 
     def _mask(self, state: WindowState) -> Mask:
-        if self.strategy.skip_unused and (len(state.active) == 1 or not self.use_attention_mask):
-            # of one sample no other tracks are computed
+        if self.strategy.skip_unused and (not self.use_attention_mask or nothing_to_hide(state.active[:, 0])):
             return ()
         active = state.active if self.use_attention_mask else torch.ones_like(state.active)
         return self.updateformer.mask(active, computed_dtype(self.strategy.precision, state.coords.dtype))

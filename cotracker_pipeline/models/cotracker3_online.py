@@ -7,7 +7,7 @@ import torch
 from einops import repeat
 from torch import Tensor
 
-from cotracker_pipeline.models.active_tracks import first_tracks, with_left_out
+from cotracker_pipeline.models.active_tracks import first_tracks, nothing_to_hide, with_left_out
 from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import build_pyramid
 from cotracker_pipeline.models.cotracker3 import CoTracker3, Tracked, unrefined
@@ -134,8 +134,7 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
 
     def _mask(self, active: Tensor, dtype: torch.dtype) -> Mask:
         """What attention needs to know of the active tracks (B, N) of a window."""
-        only_active = self.strategy.skip_unused and len(active) == 1
-        if only_active or not self.use_attention_mask:
+        if not self.use_attention_mask or (self.strategy.skip_unused and nothing_to_hide(active)):
             return ()
         frames = repeat(active, "b n -> b s n", s=self.window_len)
         return self.updateformer.mask(frames, computed_dtype(self.strategy.precision, dtype))
