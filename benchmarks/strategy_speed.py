@@ -166,12 +166,13 @@ def _timed(
     cuda = device == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats()
-    seconds = _seconds(run_once, device)
+    seconds = seconds_of(run_once, device)
     peak = torch.cuda.max_memory_allocated() if cuda else None
     return {"seconds": round(seconds, 4), "product_rate": rate, "peak_bytes": peak}
 
 
-def _seconds(run_once: Callable[[], object], device: str) -> float:
+def seconds_of(run_once: Callable[[], object], device: str) -> float:
+    """From an idle device to an idle device."""
     synchronise(torch.device(device))
     start = time.perf_counter()
     run_once()
@@ -183,7 +184,7 @@ def product_rate(dtype: torch.dtype, device: str, repeats: int = 5) -> float:
     """Operations per second of the fastest of some products of square matrices."""
     size = PRODUCT_SIZE[device]
     one, other = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    seconds = [_seconds(partial(torch.mm, one, other), device) for _ in range(repeats + 1)]
+    seconds = [seconds_of(partial(torch.mm, one, other), device) for _ in range(repeats + 1)]
     return round(2 * size**3 / min(seconds[1:]))
 
 

@@ -383,6 +383,17 @@ class Augmentation(Section):
     flip_y: Flag = Field(True, description="mirror one of two clips from top to bottom")
 
 
+class Pace(Section):
+    """Which frames of a sequence a training clip is made of: by default a run of consecutive ones."""
+
+    random_length: Flag = Field(
+        False, description="clips of half of clip.frames up to one frame less than these; for batch_size 1"
+    )
+    random_frame_rate: Flag = Field(
+        False, description="clips of every n-th frame, where n is random among those for which frames suffice"
+    )
+
+
 class WarmUp(Section):
     """Supervised matching that trains the encoder once, for all variants to start from."""
 
@@ -408,6 +419,7 @@ class Training(Section):
     model: ModelSize = ModelSize()
     clip: Clip = Clip()
     augmentation: Augmentation = Field(Augmentation(), description="of the clips of warm-up and training")
+    pace: Pace = _added(Pace(), "length and frame rate of training clips, as CoTracker3 offline is trained")
     track_factor: Number = Field(1.0, gt=0, le=1, description="tracks trained with, per track of the recipe")
     seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] = Field((0,), min_length=1)
     warm_up: WarmUp | None = None
@@ -436,6 +448,15 @@ class Training(Section):
             raise ValueError("initial_checkpoint brings an encoder of its own; remove it or warm_up")
         return self
 
+    @model_validator(mode="after")
+    def _one_length(self) -> "Training":
+        if self.pace.random_length and self.clip.batch_size > 1:
+            raise ValueError(
+                f"pace.random_length wants clip.batch_size 1 instead of {self.clip.batch_size}, as the clips "
+                "of a batch are of one length"
+            )
+        return self
+
 
 #: Keys of the training section that change no weights, unless a training meets a fault.
 BOOKKEEPING = frozenset(
@@ -453,6 +474,12 @@ class Evaluation(Section):
     visibility_threshold: Number = Field(0.9, gt=0, lt=1)
     support_grid: Whole = Field(
         5, ge=0, description="side of the grid of support points on frame 0; 0 for none"
+    )
+    single_point: Flag = _added(
+        False, "track each query on its own, beside support points around it too, as in published tables"
+    )
+    local_grid: Annotated[Whole, Field(ge=0)] = _added(
+        8, "with single_point, side of the grid of support points over 50x50 pixels around a query; 0: none"
     )
     max_tracks: Size | None = Field(None, description="tracks evaluated per video; all when absent")
     coords: Literal["raster", "published", "unshifted"] = Field(

@@ -135,6 +135,7 @@ def fit(
         steps * batch_size,
         settings.augmentation,
         settings.skip_damaged,
+        settings.pace,
     )
 
     def clips(step: int) -> str:

@@ -36,7 +36,7 @@ NOTHING = "-"
 
 NOTES = (
     "Shares are in points (hundredths) at 256x256, means over videos; MTE is in pixels.",
-    "Measured with all queries of a video at once (jointly).",
+    "Measured with all queries at once (jointly), or one at a time (singly) where the set says so.",
     "-: not measured, since the checkpoint or the set is not there, or not published.",
 )
 

@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cotracker_pipeline.command import say
-from cotracker_pipeline.config import Augmentation, Clip
+from cotracker_pipeline.config import Augmentation, Clip, Pace
 from cotracker_pipeline.data.augmentation import Change, Labels, draw_changes
 from cotracker_pipeline.data.coordinates import raster_to_index
+from cotracker_pipeline.data.spans import Span, draw_span
 from cotracker_pipeline.data.store import ShardReader
 from cotracker_pipeline.errors import DamagedData, UserError
 
@@ -34,17 +35,17 @@ class Sample(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a clip is cut out: sequence ``sequence`` of a shard, from frame ``start`` on."""
+    """Where a clip is cut out: the frames ``span`` of sequence ``sequence`` of a shard."""
 
     reader: ShardReader
     sequence: int
-    start: int
+    span: Span
 
 
 class ClipDataset(Dataset[Sample]):
     """Random clips, each a function of ``seed`` and its index alone.
 
-    A clip is a run of consecutive frames, changed at random. Its tracks are drawn without repetition among
+    A clip is a run of frames, changed at random. Its tracks are drawn without repetition among
     those that are visible in its first or middle frame.
 
     Args:
@@ -55,6 +56,7 @@ class ClipDataset(Dataset[Sample]):
         length: number of samples.
         augmentation: how clips are changed.
         skip_damaged: leave out, with a warning, files and sequences that are damaged.
+        pace: whether clips are shorter at random, and not of all frames.
 
     Raises:
         UserError: when a file cannot be read, or is shorter or smaller than the clip.
@@ -69,7 +71,9 @@ class ClipDataset(Dataset[Sample]):
         length: int,
         augmentation: Augmentation,
         skip_damaged: bool = False,
+        pace: Pace = Pace(),  # noqa: B008  immutable
     ) -> None:
+        self.pace = pace
         self.skip_damaged = skip_damaged
         self.readers = [reader for path in shards if (reader := self._opened(path)) is not None]
         self.clip = clip
@@ -91,17 +95,18 @@ class ClipDataset(Dataset[Sample]):
 
     def origin(self, index: int) -> str:
         """Where a sample was cut out of, to be told."""
-        reader, sequence, start = self._found(index)[0]
-        last = start + self.clip.frames - 1
-        return f"{reader.path}, sequence {reader.names[sequence]}, frames {start} to {last}"
+        reader, sequence, span = self._found(index)[0]
+        frames = f"frames {span.start} to {span.frame.stop - 1}"
+        every = f", every {span.stride}th" if span.stride > 1 else ""
+        return f"{reader.path}, sequence {reader.names[sequence]}, {frames}{every}"
 
     def _found(self, index: int) -> tuple[Place, Sample]:
         """The first of random places where there is a sample."""
         rng = np.random.default_rng([self.seed, index])
         for _ in range(MAX_DRAWS):
             reader, sequence = self.places[rng.integers(len(self.places))]
-            start = int(rng.integers(reader.attributes(sequence)["T"] - self.clip.frames + 1))
-            place = Place(reader, sequence, start)
+            total = int(reader.attributes(sequence)["T"])
+            place = Place(reader, sequence, draw_span(rng, total, self.clip.frames, self.pace))
             sample = self._undamaged(rng, place)
             if sample is not None:
                 return place, sample
@@ -134,30 +139,29 @@ class ClipDataset(Dataset[Sample]):
 
     def _draw(self, rng: np.random.Generator, place: Place) -> Sample | None:
         """A clip from there; None when it has too few tracks."""
-        reader, index, start = place
-        labels, valid = self._labels(reader, index, start)
+        reader, index, span = place
+        labels, valid = self._labels(reader, index, span)
         changes, labels = draw_changes(rng, labels, self.augmentation, self.clip)
         candidates = np.flatnonzero(labels.visible[0] | labels.visible[labels.frames // 2])
         if len(candidates) < self.tracks:
             return None
         chosen = rng.choice(candidates, self.tracks, replace=False)
         return Sample(
-            self._video(reader, index, start, changes),
+            self._video(reader, index, span, changes),
             torch.from_numpy(labels.tracks[:, chosen]),
             torch.from_numpy(labels.visible[:, chosen]),
             torch.from_numpy(valid[:, chosen]),
         )
 
-    def _labels(self, reader: ShardReader, index: int, start: int) -> tuple[Labels, np.ndarray]:
+    def _labels(self, reader: ShardReader, index: int, span: Span) -> tuple[Labels, np.ndarray]:
         """The labels of whole frames, and where they are annotated: (T, N)."""
-        span = slice(start, start + self.clip.frames)
-        tracks, visible, valid = (label[:, span].swapaxes(0, 1) for label in reader.labels(index))
+        tracks, visible, valid = (label[:, span.frame].swapaxes(0, 1) for label in reader.labels(index))
         attributes = reader.attributes(index)
         size = int(attributes["H"]), int(attributes["W"])
         return Labels(raster_to_index(tracks), visible & valid, *size), valid
 
-    def _video(self, reader: ShardReader, index: int, start: int, changes: list[Change]) -> Tensor:
-        video = reader.frames(index, start, start + self.clip.frames)
+    def _video(self, reader: ShardReader, index: int, span: Span, changes: list[Change]) -> Tensor:
+        video = reader.frames(index, span.frame.start, span.frame.stop, span.stride)
         for change in changes:
             video = change.paint(video)
         return torch.from_numpy(np.ascontiguousarray(video.transpose(0, 3, 1, 2)))

@@ -87,6 +87,16 @@ def with_left_out(values: Tensor, others: Tensor) -> Tensor:
     return torch.cat([values, others.expand(-1, values.shape[1], *others.shape[2:])], dim=2)
 
 
+def nothing_to_hide(active: Tensor) -> bool:
+    """Whether attention needs no mask, of tracks (B, N) that are ``active`` where others are left out.
+
+    Without gradients only all are looked at: predictions of a training step cannot know, and count the mask.
+    """
+    if len(active) == 1:
+        return True
+    return not (torch.is_grad_enabled() or active.is_meta) and bool(active.all())
+
+
 def at_least_one(counts: Sequence[int]) -> list[int]:
     """As no window is computed without tracks."""
     return [max(count, 1) for count in counts]

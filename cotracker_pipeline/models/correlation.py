@@ -8,6 +8,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from cotracker_pipeline.models.sampling import sample_maps
+from cotracker_pipeline.models.shared_maps import apart, together
 
 
 def build_pyramid(maps: Tensor, levels: int) -> list[Tensor]:
@@ -66,7 +67,7 @@ class Correlation(nn.Module):
         return maps
 
     def pyramid(self, maps: Tensor, levels: int) -> list[Tensor]:
-        """What ``forward`` needs of the maps (B, S, C, H, W) of a window."""
+        """What ``forward`` needs of the maps (V, S, C, H, W) of a window."""
         return build_pyramid(maps, levels)
 
     def forward(self, pyramid: list[Tensor], features: Tensor, coords: Tensor) -> Tensor:
@@ -74,12 +75,18 @@ class Correlation(nn.Module):
 
         Args:
             pyramid: of ``pyramid``.
-            features: (B, S, N, C) track features.
+            features: (B, S, N, C) track features; B is a multiple of V (``shared_maps``).
             coords: (B, S, N, 2) as (x, y) in pixels of level 0.
 
         Returns:
             (B, S, N, levels·(2r+1)²).
         """
+        videos = len(pyramid[0])
+        samples = self._sample(pyramid, together(features, videos), together(coords, videos))
+        return apart(samples, features.shape[2])
+
+    def _sample(self, pyramid: list[Tensor], features: Tensor, coords: Tensor) -> Tensor:
+        """As ``forward``, where each sample has a video of its own."""
         offsets = neighbourhood(self.radius, coords)
         levels = [
             self._sample_level(maps, features, coords / 2**level, offsets)

@@ -42,8 +42,8 @@ class CorrelationEmbedding(nn.Module):
         """Features around the queries.
 
         Args:
-            pyramid: feature maps (B, T, C, H_l, W_l) of a clip.
-            queries: (B, N, 3) as (t, x, y), in pixels of level 0.
+            pyramid: feature maps (V, T, C, H_l, W_l) of a clip.
+            queries: (B, N, 3) as (t, x, y), in pixels of level 0; B is a multiple of V (``shared_maps``).
 
         Returns:
             Of each level (B, N, (2r+1)², C); x is the slow index.
@@ -54,18 +54,21 @@ class CorrelationEmbedding(nn.Module):
         """Correlate and embed.
 
         Args:
-            pyramid: feature maps (B·S, C, H_l, W_l) of a window.
+            pyramid: feature maps (V·S, C, H_l, W_l) of a window.
             support: of ``support``.
             coords: (B, N, S, 2) as (x, y) in pixels of level 0, without gradient.
 
         Returns:
             (B, N, S, levels·output_width).
         """
+        tracks, frames = coords.shape[1:3]
+        videos = len(pyramid[0]) // frames
+        centres = rearrange(coords, "(v k) n s xy -> v (k n) s xy", v=videos)
         levels = [
-            self._level(maps, features, coords / 2**level)
+            self._level(maps, rearrange(features, "(v k) n j c -> v (k n) j c", v=videos), centres / 2**level)
             for level, (maps, features) in enumerate(zip(pyramid, support, strict=True))
         ]
-        return torch.cat(levels, dim=-1)
+        return rearrange(torch.cat(levels, dim=-1), "v (k n) s c -> (v k) n s c", n=tracks)
 
     def volume(self, maps: Tensor, support: Tensor, centres: Tensor) -> Tensor:
         """The dot products on one level: (B, N, S, (2r+1)⁴), the neighbours of the track before those of the
@@ -82,12 +85,15 @@ class CorrelationEmbedding(nn.Module):
         return self._contract(self.fc1(volume))
 
     def _support(self, maps: Tensor, queries: Tensor, level: int) -> Tensor:
-        batch, tracks, _ = queries.shape
+        tracks = queries.shape[1]
         offsets = F.pad(neighbourhood(self.radius, queries), (1, 0))
         scale = queries.new_tensor([1, 2**-level, 2**-level])
         points = (queries * scale)[:, :, None] + offsets
-        samples = sample_volume(rearrange(maps, "b t c h w -> b c t h w"), points.flatten(1, 2))
-        return samples.reshape(batch, tracks, len(offsets), -1)
+        samples = sample_volume(
+            rearrange(maps, "v t c h w -> v c t h w"),
+            rearrange(points, "(v k) n j x -> v (k n j) x", v=len(maps)),
+        )
+        return rearrange(samples, "v (k n j) c -> (v k) n j c", n=tracks, j=len(offsets))
 
     def _level(self, maps: Tensor, support: Tensor, centres: Tensor) -> Tensor:
         volume = self.volume(maps, support, centres)

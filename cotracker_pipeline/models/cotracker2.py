@@ -10,7 +10,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from cotracker_pipeline.config import Strategy
-from cotracker_pipeline.models.active_tracks import first_tracks, with_left_out
+from cotracker_pipeline.models.active_tracks import first_tracks, nothing_to_hide, with_left_out
 from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import Correlation
 from cotracker_pipeline.models.embeddings import (
@@ -27,7 +27,7 @@ from cotracker_pipeline.models.predictions import WindowPredictions, from_query_
 from cotracker_pipeline.models.recomputation import recompute, recompute_if
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
 from cotracker_pipeline.models.transformer import UpdateTransformer
-from cotracker_pipeline.models.windowed import WindowedTracker
+from cotracker_pipeline.models.windowed import Found, WindowedTracker
 from cotracker_pipeline.models.windows import carry, overwrite
 
 #: Visibility logit that every track starts with.
@@ -68,6 +68,8 @@ class CoTracker2(WindowedTracker):
         first_estimate: where a track starts in frames that no window has seen: "query", where it was queried
             or last seen (published), or "matching", the best match of its feature.
     """
+
+    probabilities = 1
 
     def __init__(
         self,
@@ -134,26 +136,24 @@ class CoTracker2(WindowedTracker):
         self, maps: Tensor, iters: int, queries: Tensor, counts: Sequence[int] | None = None
     ) -> tuple[Tensor, Tensor, Windows]:
         """Coords (B, T, N, 2) in pixels, visibility logits (B, T, N), and both per window."""
-        batch, frames, tracks = maps.shape[0], maps.shape[1], queries.shape[1]
+        batch, frames, tracks = len(queries), maps.shape[1], queries.shape[1]
         maps = self._filled(maps)
-        query_coords = queries[..., 1:] / self.stride
-        query_features = sample_volume(
-            rearrange(maps, "b t c h w -> b c t h w"), torch.cat([queries[..., :1], query_coords], dim=-1)
-        )
+        query_features = self._query_features(maps, queries)
         coords = queries.new_zeros(batch, frames, tracks, 2)
         logits = queries.new_zeros(batch, frames, tracks)
         window_coords, window_logits = [], []
-        refine = self._refine_recomputed if "iteration" in self.strategy.checkpoint else self._refine
         for index, (start, stop) in enumerate((each.start, each.stop) for each in self.windows(frames)):
             count = counts[index] if counts else tracks
             end = min(stop, frames)
-            window = maps[:, start:stop]
-            features = first_tracks(query_features, count, 1)
-            estimate = self.first_estimate(window, query_coords[:, :count], features)
-            state = self._window_state(
-                start, queries[:, :count, 0], estimate, features, coords[:, :, :count], logits[:, :, :count]
+            overlap = slice(start, start + self.window_len // 2)
+            predictions, visibility = self._track_window(
+                start,
+                queries[:, :count],
+                first_tracks(query_features, count, 1),
+                maps[:, start:stop],
+                (coords[:, overlap, :count], logits[:, overlap, :count]) if start else None,
+                iters,
             )
-            predictions, visibility = refine(window, state, iters)
             predictions = [
                 with_left_out(prediction[:, : end - start], queries[:, None, count:, 1:])
                 for prediction in predictions
@@ -166,8 +166,55 @@ class CoTracker2(WindowedTracker):
             logits = overwrite(logits, start, visibility)
         return coords, logits, (window_coords, window_logits)
 
+    def query_features(self, maps: Tensor, queries: Tensor) -> list[Tensor]:
+        """As ``WindowedTracker``."""
+        with autocast(self.strategy.precision, maps.device):
+            return [self._query_features(maps, queries)]
+
+    def track_window(
+        self,
+        window: range,
+        queries: Tensor,
+        features: list[Tensor],
+        maps: Tensor,
+        before: Found | None,
+        iters: int,
+    ) -> Found:
+        """As ``WindowedTracker``."""
+        shared = None if before is None else (before.coords, before.logits[..., 0])
+        with autocast(self.strategy.precision, maps.device):
+            predictions, logits = self._track_window(window.start, queries, features[0], maps, shared, iters)
+        return Found(predictions[-1], logits[..., None])
+
     def _features(self, images: Tensor) -> Tensor:
         return self.correlation.layout(self.fnet(images))
+
+    def _query_features(self, maps: Tensor, queries: Tensor) -> Tensor:
+        """The feature at each query: (B, N, C)."""
+        points = torch.cat([queries[..., :1], queries[..., 1:] / self.stride], dim=-1)
+        points = rearrange(points, "(v k) n x -> v (k n) x", v=len(maps))
+        features = sample_volume(rearrange(maps, "v t c h w -> v c t h w"), points)
+        return rearrange(features, "v (k n) c -> (v k) n c", n=queries.shape[1])
+
+    def _track_window(
+        self,
+        start: int,
+        queries: Tensor,
+        features: Tensor,
+        maps: Tensor,
+        before: tuple[Tensor, Tensor] | None,
+        iters: int,
+    ) -> tuple[list[Tensor], Tensor]:
+        """As ``_refine``, from the start of the window.
+
+        ``before``: coords (B, S/2, N, 2) in pixels and visibility logits (B, S/2, N) in the frames that it
+        shares with the window before.
+        """
+        estimate = self.first_estimate(maps, queries[..., 1:] / self.stride, features)
+        state = self._window_state(start, queries[..., 0], estimate, features, before)
+        if "iteration" in self.strategy.checkpoint:
+            return self._refine_recomputed(maps, state, iters)
+        return self._refine(maps, state, iters)
 
     def _window_state(
         self,
@@ -175,19 +222,19 @@ class CoTracker2(WindowedTracker):
         query_frames: Tensor,
         estimate: Tensor,
         query_features: Tensor,
-        coords: Tensor,
-        logits: Tensor,
+        before: tuple[Tensor, Tensor] | None,
     ) -> WindowState:
         """Initial state of the window at ``start``: the previous window's end where a track has started."""
         frames = start + torch.arange(self.window_len, device=query_frames.device)
-        overlap = self.window_len // 2 if start else 0
+        overlap = 0 if before is None else self.window_len // 2
         initial_coords = estimate
         initial_visibility = torch.full_like(initial_coords[..., :1], INITIAL_VISIBILITY)
-        if start:
+        if before is not None:
+            coords, logits = before
             started = (query_frames < start + overlap)[:, None, :, None]
-            carried = self.first_estimate.carried(coords[:, start : start + overlap] / self.stride, estimate)
+            carried = self.first_estimate.carried(coords / self.stride, estimate)
             initial_coords = torch.where(started, carried, initial_coords)
-            carried = carry(logits[:, start : start + overlap, :, None], self.window_len)
+            carried = carry(logits[..., None], self.window_len)
             initial_visibility = torch.where(started, carried, initial_visibility)
         active = repeat(query_frames < start + self.window_len, "b n -> b s n", s=self.window_len)
         features = active[..., None] * query_features[:, None]
@@ -242,8 +289,7 @@ class CoTracker2(WindowedTracker):
         return sample_maps(self.pos_emb.repeat(len(coords), 1, 1, 1), coords)
 
     def _mask(self, state: WindowState) -> Mask:
-        if self.strategy.skip_unused and (len(state.active) == 1 or not self.use_attention_mask):
-            # of one sample no other tracks are computed
+        if self.strategy.skip_unused and (not self.use_attention_mask or nothing_to_hide(state.active[:, 0])):
             return ()
         active = state.active if self.use_attention_mask else torch.ones_like(state.active)
         return self.updateformer.mask(active, computed_dtype(self.strategy.precision, state.coords.dtype))

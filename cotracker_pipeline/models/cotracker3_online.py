@@ -7,13 +7,13 @@ import torch
 from einops import repeat
 from torch import Tensor
 
-from cotracker_pipeline.models.active_tracks import first_tracks, with_left_out
+from cotracker_pipeline.models.active_tracks import first_tracks, nothing_to_hide, with_left_out
 from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import build_pyramid
 from cotracker_pipeline.models.cotracker3 import CoTracker3, Tracked, unrefined
 from cotracker_pipeline.models.precision import autocast, computed_dtype
 from cotracker_pipeline.models.predictions import from_query_on
-from cotracker_pipeline.models.windowed import WindowedTracker
+from cotracker_pipeline.models.windowed import Found, WindowedTracker
 from cotracker_pipeline.models.windows import carry, overwrite
 
 
@@ -26,6 +26,8 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
             computes this mask, but does not use it: its checkpoints want False.
         **options: of ``CoTracker3``.
     """
+
+    probabilities = 2
 
     def __init__(self, window_len: int = 16, *, use_attention_mask: bool = True, **options: Any) -> None:
         super().__init__(window_len, **options)
@@ -50,7 +52,7 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
         """The final state (B, T, N, 4), and those (B, n, N, 4) of every window and iteration."""
         frames, tracks = maps.shape[1], queries.shape[1]
         pyramid = build_pyramid(self._filled(maps), self.corr_levels)
-        queries = torch.cat([queries[..., :1], queries[..., 1:] / self.stride], dim=-1)
+        queries = self._scaled(queries)
         support = self.corr_mlp.support(pyramid, queries)
         # what is returned of tracks that no window computes
         elsewhere = unrefined(queries[:, None, :, 1:])
@@ -58,12 +60,13 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
         windows = []
         for index, window in enumerate(self.windows(frames)):
             count = counts[index] if counts else tracks
+            overlap = slice(window.start, window.start + self.window_len // 2)
             states = self._track_window(
                 window,
                 first_tracks(queries, count, 1),
                 [first_tracks(features, count, 1) for features in support],
                 [level[:, window.start : window.stop] for level in pyramid],
-                first_tracks(state, count, 2),
+                first_tracks(state[:, overlap], count, 2) if window.start else None,
                 iters,
             )
             shown = min(window.stop, frames) - window.start
@@ -72,42 +75,66 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
             windows.append(states)
         return state, windows
 
+    def query_features(self, maps: Tensor, queries: Tensor) -> list[Tensor]:
+        """As ``WindowedTracker``."""
+        with autocast(self.strategy.precision, maps.device):
+            return self.corr_mlp.support(build_pyramid(maps, self.corr_levels), self._scaled(queries))
+
+    def track_window(
+        self,
+        window: range,
+        queries: Tensor,
+        features: list[Tensor],
+        maps: Tensor,
+        before: Found | None,
+        iters: int,
+    ) -> Found:
+        """As ``WindowedTracker``."""
+        shared = None if before is None else torch.cat([before.coords / self.stride, before.logits], dim=-1)
+        with autocast(self.strategy.precision, maps.device):
+            pyramid = build_pyramid(maps, self.corr_levels)
+            *_, state = self._track_window(window, self._scaled(queries), features, pyramid, shared, iters)
+        return Found(state[..., :2] * self.stride, state[..., 2:])
+
+    def _scaled(self, queries: Tensor) -> Tensor:
+        """Queries (B, N, 3) in feature pixels."""
+        return torch.cat([queries[..., :1], queries[..., 1:] / self.stride], dim=-1)
+
     def _track_window(
         self,
         window: range,
         queries: Tensor,
         support: list[Tensor],
         pyramid: list[Tensor],
-        state: Tensor,
+        before: Tensor | None,
         iters: int,
     ) -> list[Tensor]:
         """The state (B, S, N, 4) of a window after each iteration.
 
-        ``pyramid``: levels (B, S, C, H_l, W_l); ``state``: (B, T, N, 4), what the windows before have found.
+        ``pyramid``: levels (V, S, C, H_l, W_l); ``before``: (B, S/2, N, 4), what the window before has found
+        in the frames that they share.
         """
         estimate = self._estimate(pyramid[0], queries[..., 1:], support)
-        start = self._start(window, queries[..., 0], estimate, state)
+        start = self._start(window, queries[..., 0], estimate, before)
         active = queries[..., 0] < window.stop
         visible = [features * active[..., None, None] for features in support]
         flat = [level.flatten(0, 1) for level in pyramid]
         return self._refine(start, self._mask(active, estimate.dtype), visible, flat, iters)
 
-    def _start(self, window: range, query_frames: Tensor, estimate: Tensor, state: Tensor) -> Tensor:
+    def _start(self, window: range, query_frames: Tensor, estimate: Tensor, before: Tensor | None) -> Tensor:
         """The state that a window starts from: where a track has started, that of the window before."""
-        if not window.start:
+        if before is None:
             return unrefined(estimate)
-        overlap = slice(window.start, window.start + self.window_len // 2)
-        coords, logits = state[:, overlap].split([2, 2], dim=-1)
+        coords, logits = before.split([2, 2], dim=-1)
         carried = torch.cat(
             [self.first_estimate.carried(coords, estimate), carry(logits, self.window_len)], dim=-1
         )
-        started = query_frames < overlap.stop
+        started = query_frames < window.start + self.window_len // 2
         return torch.where(started[:, None, :, None], carried, unrefined(estimate))
 
     def _mask(self, active: Tensor, dtype: torch.dtype) -> Mask:
         """What attention needs to know of the active tracks (B, N) of a window."""
-        only_active = self.strategy.skip_unused and len(active) == 1
-        if only_active or not self.use_attention_mask:
+        if not self.use_attention_mask or (self.strategy.skip_unused and nothing_to_hide(active)):
             return ()
         frames = repeat(active, "b n -> b s n", s=self.window_len)
         return self.updateformer.mask(frames, computed_dtype(self.strategy.precision, dtype))

@@ -6,10 +6,11 @@ from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
-from einops import repeat
+from einops import rearrange, repeat
 from torch import Tensor
 
 from cotracker_pipeline.models.correlation import correlation_volume, neighbourhood
+from cotracker_pipeline.models.shared_maps import apart
 from cotracker_pipeline.models.windows import carry
 
 #: Feature pixels around the best match that the soft-argmax averages over.
@@ -48,7 +49,7 @@ class FirstEstimate(ABC):
         """Estimate.
 
         Args:
-            maps: (B, S, C, H, W) feature maps of a window.
+            maps: (V, S, C, H, W) feature maps of a window; B is a multiple of V (``shared_maps``).
             coords: (B, N, 2) positions of the queries as (x, y).
             features: (B, N, C) features there.
 
@@ -80,7 +81,9 @@ class Matching(FirstEstimate):
     def __call__(self, maps: Tensor, coords: Tensor, features: Tensor) -> Tensor:
         """As ``FirstEstimate``."""
         del coords
-        return best_match(maps, features)
+        return apart(
+            best_match(maps, rearrange(features, "(v k) n c -> v (k n) c", v=len(maps))), features.shape[1]
+        )
 
     def carried(self, coords: Tensor, estimate: Tensor) -> Tensor:
         """As ``FirstEstimate``."""

@@ -29,15 +29,15 @@ class LocalCorrelation(Correlation):
         return maps.contiguous(memory_format=torch.channels_last)
 
     def pyramid(self, maps: Tensor, levels: int) -> list[Tensor]:
-        """As ``Correlation``, but each level (B·S, H_l, W_l, C)."""
+        """As ``Correlation``, but each level (V, S, H_l, W_l, C)."""
         pooled = self.layout(maps.flatten(0, 1))
         pyramid = [pooled]
         for _ in range(levels - 1):
             pooled = F.avg_pool2d(pooled, 2)
             pyramid.append(pooled)
-        return [rearrange(level, "n c h w -> n h w c") for level in pyramid]
+        return [rearrange(level, "(v s) c h w -> v s h w c", v=len(maps)) for level in pyramid]
 
-    def forward(self, pyramid: list[Tensor], features: Tensor, coords: Tensor) -> Tensor:
+    def _sample(self, pyramid: list[Tensor], features: Tensor, coords: Tensor) -> Tensor:
         """As ``Correlation``, with a pyramid of its own. Gives no gradient at the positions.
 
         Raises:
@@ -46,7 +46,8 @@ class LocalCorrelation(Correlation):
         if coords.requires_grad:
             raise ValueError("local correlation gives no gradient at positions; detach them")
         flat = features.flatten(0, 2).to(pyramid[0].dtype)
-        samples = _Samples.apply(self.radius, coords.flatten(0, 2), flat, *pyramid)
+        levels = [level.flatten(0, 1) for level in pyramid]
+        samples = _Samples.apply(self.radius, coords.flatten(0, 2), flat, *levels)
         return samples.unflatten(0, features.shape[:3])
 
 

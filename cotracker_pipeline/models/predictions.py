@@ -1,7 +1,9 @@
 """What trackers return in training: the predictions of every window and iteration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import mul
 from typing import Any
 
 import torch
@@ -12,6 +14,11 @@ def from_query_on(queries: Tensor, frames: int) -> Tensor:
     """(B, T, N) boolean: the frames from the query of each of ``queries`` (B, N, 3) on."""
     frame = torch.arange(frames, device=queries.device)
     return queries[:, None, :, 0] <= frame[None, :, None]
+
+
+def combined(probabilities: Iterable[Tensor]) -> Tensor:
+    """Of being visible, times the confidence where there is one."""
+    return reduce(mul, probabilities)
 
 
 @dataclass(frozen=True)

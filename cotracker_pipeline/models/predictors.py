@@ -1,34 +1,22 @@
 """Trackers that take a video and query points as users and benchmarks have them."""
 
 import hashlib
-import math
 import os
-from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from cotracker_pipeline.config import Evaluation, Strategy
 from cotracker_pipeline.data.coordinates import CONVENTIONS, RASTER, Convention
 from cotracker_pipeline.models.checkpoints import load_model
+from cotracker_pipeline.models.encoded_video import EncodedVideo, encoded, pixel_scale, scaled_queries
+from cotracker_pipeline.models.predictions import combined
+from cotracker_pipeline.models.queries import check_queries
+from cotracker_pipeline.models.single_point import SinglePointPredictor
+from cotracker_pipeline.models.support_points import support_points
 from cotracker_pipeline.models.tracker import Tracker
 from cotracker_pipeline.rungs import TRACKING
-
-
-class EncodedVideo(NamedTuple):
-    """What tracking needs of a video.
-
-    maps: (B, T, C, H', W') feature maps; size: (height, width) of the video in pixels.
-    """
-
-    maps: Tensor
-    size: tuple[int, int]
-
-    def reversed(self) -> "EncodedVideo":
-        """The same, played backwards."""
-        return self._replace(maps=self.maps.flip(1))
 
 
 class Predictor:
@@ -49,11 +37,9 @@ class Predictor:
         self.support_grid = support_grid
         self.iterations = iterations
 
-    @torch.inference_mode()
     def encode(self, video: Tensor) -> EncodedVideo:
         """Encode a video (B, T, 3, H, W) RGB, 0..255."""
-        height, width = video.shape[-2:]
-        return EncodedVideo(self.model.encode(self._resize(video)), (height, width))
+        return encoded(self.model, video, self.resolution)
 
     @torch.inference_mode()
     def __call__(self, video: EncodedVideo, queries: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,24 +52,24 @@ class Predictor:
         Returns:
             tracks (B, T, N, 2) pixel indices of the video, and visibility probabilities (B, T, N), times the
             confidence where the model has one. Frames before a query are unspecified.
+
+        Raises:
+            ValueError: for queries that make no sense (``check_queries``).
         """
-        scale = index_scale(video.size, self.resolution).to(queries)
-        queries = torch.cat([queries[..., :1], queries[..., 1:] * scale], dim=-1)
+        scale = pixel_scale(video.size, self.resolution).to(queries)
+        queries = scaled_queries(queries, scale)
+        check_queries(queries, video.maps.shape[1])
         support = support_points(self.support_grid, self.resolution).to(queries)
         with_support = torch.cat([queries, support.expand(len(queries), -1, -1)], dim=1)
         coords, *probabilities, _ = self.model.track(video.maps, with_support, self.iterations)
         count = queries.shape[1]
-        return coords[:, :, :count] / scale, math.prod(probabilities)[:, :, :count]
-
-    def _resize(self, video: Tensor) -> Tensor:
-        frames = F.interpolate(video.flatten(0, 1), self.resolution, mode="bilinear", align_corners=True)
-        return frames.unflatten(0, video.shape[:2])
+        return coords[:, :, :count] / scale, combined(probabilities)[:, :, :count]
 
 
 class BidirectionalPredictor:
     """A predictor that also runs on the reversed video, for the frames before each query."""
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Predictor | SinglePointPredictor) -> None:
         self.predictor = predictor
 
     def __call__(self, video: EncodedVideo, queries: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,11 +84,15 @@ class BidirectionalPredictor:
         return tracks, torch.where(before, backward_visibility.flip(1), visibility)
 
 
-class VideoEncoder:
-    """Encodes videos on a device, and the video of the last call only once."""
+AnyPredictor = Predictor | SinglePointPredictor | BidirectionalPredictor
 
-    def __init__(self, predictor: Predictor, device: torch.device | str) -> None:
-        self.predictor = predictor
+
+class VideoEncoder:
+    """Encodes videos on a device at a resolution, and the video of the last call only once."""
+
+    def __init__(self, model: Tracker, resolution: tuple[int, int], device: torch.device | str) -> None:
+        self.model = model
+        self.resolution = resolution
         self.device = torch.device(device)
         self._last: tuple[bytes, EncodedVideo] | None = None
 
@@ -113,7 +103,7 @@ class VideoEncoder:
         name = hashlib.sha256(frames.data).digest() + repr(frames.shape).encode()
         if self._last is None or self._last[0] != name:
             images = torch.from_numpy(frames).to(self.device).float()
-            self._last = name, self.predictor.encode(images.permute(0, 3, 1, 2)[None])
+            self._last = name, encoded(self.model, images.permute(0, 3, 1, 2)[None], self.resolution)
         return self._last[1]
 
 
@@ -123,7 +113,7 @@ class VideoTracker:
     def __init__(
         self,
         encode: VideoEncoder,
-        predictor: Predictor | BidirectionalPredictor,
+        predictor: AnyPredictor,
         visibility_threshold: float,
         convention: Convention[Tensor] = RASTER,
     ) -> None:
@@ -161,21 +151,18 @@ def load_trackers(
 
     Args:
         checkpoint: a ``model.safetensors``.
-        evaluation: query modes, iterations, support grid, visibility threshold and convention of coordinates.
+        evaluation: query modes, iterations, support grids, whether points are tracked one by one, visibility
+            threshold and convention of coordinates.
         device: where the model runs.
 
     Raises:
         UserError: when the file is no such checkpoint.
     """
     loaded = load_model(checkpoint, Strategy(**TRACKING))
-    predictor = Predictor(
-        loaded.model.to(device), loaded.size.model_resolution, evaluation.support_grid, evaluation.iterations
-    )
-    encode = VideoEncoder(predictor, device)
-    chosen: dict[str, Predictor | BidirectionalPredictor] = {
-        "first": predictor,
-        "strided": BidirectionalPredictor(predictor),
-    }
+    model, resolution = loaded.model.to(device), loaded.size.model_resolution
+    predictor = _predictor(model, resolution, evaluation)
+    encode = VideoEncoder(model, resolution, device)
+    chosen: dict[str, AnyPredictor] = {"first": predictor, "strided": BidirectionalPredictor(predictor)}
     return {
         mode: VideoTracker(
             encode, chosen[mode], evaluation.visibility_threshold, CONVENTIONS[evaluation.coords]
@@ -184,32 +171,10 @@ def load_trackers(
     }
 
 
-def index_scale(size: tuple[int, int], resolution: tuple[int, int]) -> Tensor:
-    """Pixel indices of a video of ``size`` to those of the same at ``resolution``, (2,) factors of (x, y).
-
-    size, resolution: (height, width) in pixels.
-    """
-    (height, width), (rows, columns) = size, resolution
-    return torch.tensor([(columns - 1) / max(width - 1, 1), (rows - 1) / max(height - 1, 1)])
-
-
-def support_points(side: int, resolution: tuple[int, int]) -> Tensor:
-    """A regular grid of queries on frame 0, a 64th of the width away from the border.
-
-    Args:
-        side: points per row and column.
-        resolution: (height, width) in pixels.
-
-    Returns:
-        (1, side², 3) float32 as (t, x, y), row by row.
-    """
-    height, width = resolution
-    if side == 1:
-        return torch.tensor([[[0.0, width / 2, height / 2]]])
-    margin = width / 64
-    y, x = torch.meshgrid(
-        torch.linspace(margin, height - margin, side),
-        torch.linspace(margin, width - margin, side),
-        indexing="ij",
-    )
-    return torch.stack([torch.zeros_like(x), x, y], dim=-1).reshape(1, -1, 3)
+def _predictor(
+    model: Tracker, resolution: tuple[int, int], evaluation: Evaluation
+) -> Predictor | SinglePointPredictor:
+    grid, iterations = evaluation.support_grid, evaluation.iterations
+    if evaluation.single_point:
+        return SinglePointPredictor(model, resolution, grid, evaluation.local_grid, iterations)
+    return Predictor(model, resolution, grid, iterations)

@@ -68,7 +68,11 @@ class Tracker(nn.Module, ABC):
         is_train: bool = False,
         active_tracks: Sequence[int] | None = None,
     ) -> tuple[Any, ...]:
-        """As the forward pass, from the feature maps that ``encode`` made of the video."""
+        """As the forward pass, from the feature maps that ``encode`` made of the video.
+
+        The maps may be those of fewer videos than there are samples: each video is shared by as many
+        consecutive samples (``shared_maps``).
+        """
 
     @abstractmethod
     def windows(self, frames: int) -> list[range]:

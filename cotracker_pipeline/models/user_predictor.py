@@ -10,7 +10,8 @@ from torch import Tensor
 
 from cotracker_pipeline.config import Architecture
 from cotracker_pipeline.data.coordinates import index_to_raster, raster_to_index
-from cotracker_pipeline.models.predictors import BidirectionalPredictor, EncodedVideo, Predictor
+from cotracker_pipeline.models.encoded_video import EncodedVideo
+from cotracker_pipeline.models.predictors import BidirectionalPredictor, Predictor
 from cotracker_pipeline.models.tracker import Tracker
 from cotracker_pipeline.models.user_queries import Queries
 from cotracker_pipeline.models.windowed import WindowedTracker

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cotracker_pipeline.data.coordinates import PIXEL_CENTRE, index_to_raster
-from cotracker_pipeline.models.predictors import index_scale, support_points
+from cotracker_pipeline.models.encoded_video import pixel_scale
+from cotracker_pipeline.models.support_points import support_points
 
 Queries = NDArray[np.float64]
 """(N, 3) as (t, x, y): frame, and raster pixels of the video."""
@@ -20,7 +21,7 @@ def grid_queries(side: int, frame: int, size: tuple[int, int], resolution: tuple
 
     size, resolution: (height, width) of the video and of what the model sees, in pixels.
     """
-    grid = support_points(side, resolution)[0, :, 1:] / index_scale(size, resolution)
+    grid = support_points(side, resolution)[0, :, 1:] / pixel_scale(size, resolution)
     places = index_to_raster(grid.double().numpy())
     return np.column_stack([np.full(len(places), float(frame)), places])
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -12,16 +12,62 @@ from cotracker_pipeline.models.tracker import Tracker
 from cotracker_pipeline.models.windows import fill, frames_padded, frames_read, sliding_windows
 
 
+class Found(NamedTuple):
+    """What a window finds in S frames: coords (B, S, N, 2) in pixel indices; logits (B, S, N, K) of
+    visibility and, where the model has it, confidence.
+    """
+
+    coords: Tensor
+    logits: Tensor
+
+
 class WindowedTracker(Tracker):
     """Refines windows that overlap by half, from a clip's start to its end.
 
     Attributes:
+        probabilities: how many a track has in a frame: visibility and, where the model has it, confidence.
         window_len: frames of a window.
         use_attention_mask: hide tracks from attention in the windows before their query.
     """
 
+    probabilities: int
     window_len: int
     use_attention_mask: bool
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether tracks are left out of the windows before their query."""
+        # without the mask, tracks are attended to before they are queried
+        return self.strategy.skip_unused and self.use_attention_mask
+
+    @abstractmethod
+    def query_features(self, maps: Tensor, queries: Tensor) -> list[Tensor]:
+        """What ``track_window`` needs to know of queries (B, N, 3) of the frames of ``maps`` (V, S, C, H, W).
+
+        Returns:
+            Tensors (B, N, ...).
+        """
+
+    @abstractmethod
+    def track_window(
+        self,
+        window: range,
+        queries: Tensor,
+        features: list[Tensor],
+        maps: Tensor,
+        before: Found | None,
+        iters: int,
+    ) -> Found:
+        """Refine one window.
+
+        Args:
+            window: its frames.
+            queries: (B, N, 3) as (t, x, y), of which t counts as the window does.
+            features: of ``query_features``; zero for tracks that are queried later.
+            maps: (V, S, C, H, W) feature maps of all its frames; B is a multiple of V (``shared_maps``).
+            before: what the window before has found in its second half; None in the first window.
+            iters: refinement iterations.
+        """
 
     def windows(self, frames: int) -> list[range]:
         """As ``Tracker``."""
@@ -40,8 +86,7 @@ class WindowedTracker(Tracker):
         self, maps: Tensor, iters: int, queries: Tensor, active_tracks: Sequence[int] | None
     ) -> Any:
         """As ``_track``, where tracks that are not yet queried are left out if they may be."""
-        # without the mask, tracks are attended to before they are queried
-        if not (self.strategy.skip_unused and self.use_attention_mask):
+        if not self.leaves_out:
             return self._track(maps, iters, queries)
         ends = (window.stop for window in self.windows(maps.shape[1]))
         return tracked_when_queried(partial(self._track, maps, iters), queries, ends, active_tracks)

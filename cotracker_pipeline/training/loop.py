@@ -16,7 +16,7 @@ from cotracker_pipeline.training.losses import LossTerms
 from cotracker_pipeline.training.not_finite import NotFiniteSteps
 from cotracker_pipeline.training.objective import training_loss
 from cotracker_pipeline.training.optimisation import claim_step, make_optimiser
-from cotracker_pipeline.training.queries import sample_training_queries
+from cotracker_pipeline.training.queries import sample_training_queries, without_nonsense
 from cotracker_pipeline.training.random_state import random_state, restore_random_state
 
 
@@ -194,6 +194,7 @@ class Training:
         # the step names the random numbers, so that a continued training draws the same ones
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
         queries = sample_training_queries(trajectory, visibility, generator, self.recipe.query_sampling)
+        queries, trajectory, valid = without_nonsense(queries, trajectory, valid)
         *_, predictions = self.model(video.float(), queries, self.recipe.iterations, is_train=True)
         return training_loss(predictions, trajectory, visibility, valid, self.recipe)
 

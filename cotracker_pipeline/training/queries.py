@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from cotracker_pipeline.config import Sampling
+from cotracker_pipeline.models.queries import FARTHEST
 
 
 def sample_training_queries(
@@ -36,6 +37,30 @@ def sample_training_queries(
         frames[:, :drawn] = _random_visible_frame(visibility[:, :, :drawn], generator)
     points = trajectory.gather(1, frames[:, None, :, None].expand(-1, 1, -1, 2))[:, 0]
     return torch.cat([frames[..., None].to(points.dtype), points], dim=-1)
+
+
+def without_nonsense(queries: Tensor, trajectory: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Let samples count for nothing in which a position is not finite, or a query beyond 1500 pixels.
+
+    As CoTracker3 is published: their queries become 1, and none of their positions is known. Positions that
+    are not finite become 1, too, as they would outlive being masked.
+
+    Args:
+        queries: (B, N, 3) as (t, x, y).
+        trajectory: (B, T, N, 2).
+        valid: (B, T, N) boolean or 0..1.
+
+    Returns:
+        The three, changed where such a sample is.
+    """
+    sensible = (queries.abs() <= FARTHEST).flatten(1).all(dim=1)
+    sensible &= trajectory.isfinite().flatten(1).all(dim=1)
+    of_sample = sensible[:, None, None]
+    return (
+        torch.where(of_sample, queries, 1.0),
+        torch.where(of_sample[..., None], trajectory, 1.0),
+        valid * of_sample,
+    )
 
 
 def tracks_drawn(tracks: int, sampling: Sampling) -> int:

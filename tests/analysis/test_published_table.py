@@ -166,7 +166,9 @@ def test_the_shipped_protocol():
         assert (evaluation.iterations, evaluation.coords, evaluation.video_side) == (6, "published", 256)
         assert evaluation.query_modes == ("first",)
     assert of("cotracker2", "davis").query_modes == ("first", "strided")
-    replica = of("cotracker3-offline", "dynamic-replica")
-    assert (replica.support_grid, replica.coords, replica.video_side) == (0, "unshifted", None)
+    assert of("cotracker2", "davis-singly").single_point
+    replica = of("cotracker3-offline", "dynamic-replica-singly")
+    assert (replica.support_grid, replica.coords, replica.video_side) == (5, "unshifted", None)
+    assert replica.single_point
     assert replica.visibility_threshold == 0.6
-    assert study.published.sets["dynamic-replica"].max_frames == 300
+    assert study.published.sets["dynamic-replica-singly"].max_frames == 300

@@ -4,6 +4,7 @@ import csv
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import feeding
@@ -15,8 +16,10 @@ from explain_snapshot import largest, live_at_peak
 from rows import add_rows, shown
 from stage_times import stage_times
 from strategy_speed import summary
+from tracking_speed import single_operations
+from tracking_speed import summary as tracking_summary
 
-from cotracker_pipeline.config import Clip
+from cotracker_pipeline.config import Clip, Strategy
 from cotracker_pipeline.data.store import Sequence
 
 ROOT = Path(__file__).parents[2]
@@ -214,3 +217,73 @@ def test_ratios_are_those_of_one_round():
     assert table["times as fast"].to_dict() == {"published": 1, "fast": 2}
     assert table["operations"].to_dict() == {"published": 1, "fast": 0.8}
     assert table["of the rate of products"].to_dict() == {"published": 0.5, "fast": 0.8}
+
+
+TINY_CASE = {"frames": 8, "height": 32, "width": 32}
+
+
+def track_speed(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Of the smallest clip, once."""
+    command = [sys.executable, "benchmarks/tracking_speed.py", *map(str, arguments), "--rounds", "1"]
+    command += ["--warm-ups", "0", "--frames", "8", "--sizes", "32x32"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("longest", "timed"), [(1e9, True), (0, False)])
+def test_joint_tracking_is_timed_where_it_does_not_take_too_long(tmp_path: Path, longest: float, timed: bool):
+    done = track_speed("points", "--output", tmp_path / "speed.csv", "--points", 2, "--longest", longest)
+    assert done.returncode == 0, done.stderr
+    rows = read(tmp_path / "speed.csv")
+    assert [row["entry"] for row in rows] == ["published", "tracking"]
+    assert int(rows[1]["peak_bytes"]) < int(rows[0]["peak_bytes"])
+    assert [bool(row["seconds"]) for row in rows] == [timed, timed]
+    if timed:
+        rate = float(rows[0]["point_frames_per_second"])
+        assert rate == pytest.approx(16 / float(rows[0]["seconds"]), rel=1e-3)
+    assert all(row["commit"] and row["device"] for row in rows)
+    assert str(tmp_path) not in rows[0]["command"]
+
+
+@pytest.mark.slow
+def test_single_points_are_timed_at_once_and_one_by_one(tmp_path: Path):
+    ways = ["one-by-one:tracking", "at-once:tracking"]
+    done = track_speed("single-point", "--output", tmp_path / "speed.csv", "--points", 2, "--ways", *ways)
+    assert done.returncode == 0, done.stderr
+    rows = read(tmp_path / "speed.csv")
+    assert [row["entry"] for row in rows] == ways
+    assert all(float(row["seconds"]) > 0 for row in rows)
+    assert "times as fast" in done.stdout
+
+
+def test_operations_of_single_points():
+    """At once, those of encoding count once; two batches of two take as many as one of four."""
+    count = partial(single_operations, strategy=Strategy(), case=TINY_CASE)
+    alone = count("one-by-one", starts=[0], at_a_time=1)
+    four = count("at-once", starts=[0] * 4, at_a_time=4)
+    assert count("at-once", starts=[0], at_a_time=4) == alone
+    assert count("one-by-one", starts=[0] * 4, at_a_time=1) == 4 * alone
+    assert count("at-once", starts=[0] * 4, at_a_time=2) == four
+    tracked = (four - alone) // 3
+    assert four == alone + 3 * tracked
+    assert 0 < tracked < alone
+    assert count("at-once", starts=[0, 4], at_a_time=4) == alone + tracked
+
+
+def test_tracking_is_compared_within_a_round():
+    rows = pd.DataFrame(
+        {
+            "round": [0, 0, 1, 1, 2, 2],
+            "entry": ["published", "tracking"] * 3,
+            **TINY_CASE,
+            "points": 3,
+            "seconds": [10, 5, 40, 20, 10, None],
+            "point_frames_per_second": [2.4, 4.8, 0.6, 1.2, 2.4, None],
+            "operations": [100, 80] * 3,
+            "peak_bytes": [2e9, 1e9] * 3,
+        }
+    )
+    table = tracking_summary(rows).set_index("entry")
+    assert table["times as fast"].to_dict() == {"published": 1, "tracking": 2}
+    assert table["operations, x first"].to_dict() == {"published": 1, "tracking": 0.8}
+    assert table["seconds"].to_dict() == {"published": 10, "tracking": 12.5}

@@ -5,10 +5,14 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from cotracker_pipeline.config import Augmentation, Clip
+from cotracker_pipeline.config import Augmentation, Clip, Pace, Training
 from cotracker_pipeline.data.clips import ClipDataset
 from cotracker_pipeline.data.loading import batches
+from cotracker_pipeline.data.spans import draw_span
 from cotracker_pipeline.data.store import Sequence, write_shard
 from cotracker_pipeline.errors import UserError
 
@@ -114,3 +118,61 @@ def test_sequences_smaller_than_the_clip_are_refused(shard, clip, message):
 def test_too_few_tracks_are_refused(shard):
     with pytest.raises(UserError, match=r"lower recipe\.tracks"):
         dataset(shard, tracks=61)[0]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.data(), st.booleans(), st.booleans(), st.integers(0, 99))
+def test_spans_are_within_the_sequence(frames, data, random_length, random_frame_rate, seed):
+    total = data.draw(st.integers(frames, 121))
+    pace = Pace(random_length=random_length, random_frame_rate=random_frame_rate)
+    span = draw_span(np.random.default_rng(seed), total, frames, pace)
+    chosen = np.arange(total)[span.frame]
+    assert span.start >= 0
+    assert len(chosen) == span.frames
+    assert span.start + (span.frames - 1) * span.stride < total
+    assert (span.frames == frames) or (random_length and max(frames // 2, 1) <= span.frames < frames)
+    assert span.stride == 1 or (random_frame_rate and span.stride <= total // span.frames)
+
+
+def test_spans_are_all_that_is_published():
+    """Of CoTracker3: 120 frames, clips of 60. All these lengths and frame rates occur, and no others."""
+    rng = np.random.default_rng(0)
+    pace = Pace(random_length=True, random_frame_rate=True)
+    spans = [draw_span(rng, 120, 60, pace) for _ in range(4000)]
+    assert {span.frames for span in spans} == set(range(30, 60))
+    assert {span.stride for span in spans if span.frames == 30} == {1, 2, 3, 4}
+    assert {span.stride for span in spans if span.frames == 59} == {1, 2}
+    longest = [span for span in spans if (span.frames, span.stride) == (30, 4)]
+    assert {span.start for span in longest} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("codec", ["raw", "jpeg"])
+def test_clips_of_another_pace_show_their_frames(codec, tmp_path):
+    """Blue tells the frame, and so does the place of the only point."""
+    frames = 12
+    video = np.zeros((frames, 16, 16, 3), np.uint8)
+    video[..., 2] = 20 * np.arange(frames)[:, None, None]
+    tracks = np.full((1, frames, 2), 8.5, np.float32)
+    tracks[0, :, 0] = 2.5 + np.arange(frames)
+    facts = {"source": "test", "licence": "none"}
+    write_shard(tmp_path / "0.h5", [Sequence("one", video, tracks, np.ones((1, frames), bool))], facts, codec)
+    still = Augmentation(flip_x=False, flip_y=False)
+    pace = Pace(random_length=True, random_frame_rate=True)
+    data = ClipDataset([tmp_path / "0.h5"], Clip(frames=6, height=16, width=16), 1, 3, 30, still, pace=pace)
+    seen = set()
+    for index, sample in enumerate(data):
+        shown = (sample.video[:, 2, 8, 8].float() / 20).round()
+        assert torch.equal(shown, sample.trajectory[:, 0, 0] - 2)
+        steps = set(shown.diff().int().tolist())
+        assert len(steps) == 1
+        seen.add((len(shown), *steps))
+        assert f"frames {int(shown[0])} to {int(shown[-1])}" in data.origin(index)
+        if index == 29:
+            break
+    assert {length for length, _ in seen} == {3, 4, 5}
+    assert {step for _, step in seen} >= {1, 2, 3}
+
+
+def test_clips_of_a_batch_have_one_length():
+    with pytest.raises(ValidationError, match=r"pace\.random_length wants clip\.batch_size 1 instead of 2"):
+        Training(clip=Clip(batch_size=2), pace=Pace(random_length=True))

@@ -10,7 +10,8 @@ from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.models import CoTracker2, CoTracker3Offline
 from cotracker_pipeline.models.build import build_model
 from cotracker_pipeline.models.checkpoints import load_model, load_weights, save_model
-from cotracker_pipeline.models.predictors import Predictor, load_trackers, support_points
+from cotracker_pipeline.models.predictors import Predictor, load_trackers
+from cotracker_pipeline.models.support_points import support_points
 
 
 def test_joint_prediction(rule, golden, near):

@@ -4,8 +4,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_models import TINY_OF
 
-from cotracker_pipeline.training.queries import sample_training_queries
+from cotracker_pipeline.config import Recipe, Strategy
+from cotracker_pipeline.data.clips import Sample
+from cotracker_pipeline.models.build import build_model
+from cotracker_pipeline.training.loop import Training
+from cotracker_pipeline.training.queries import sample_training_queries, without_nonsense
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -49,3 +54,38 @@ def test_a_track_that_is_never_visible_is_refused():
     visibility[0, :, 1] = False
     with pytest.raises(ValueError, match="never visible"):
         sample_training_queries(torch.zeros(1, 4, 3, 2), visibility, generator())
+
+
+@pytest.mark.parametrize("wrong", ["track", "query", "far query"])
+def test_a_sample_without_sense_counts_for_nothing(wrong):
+    """And the other one as it did."""
+    trajectory = torch.rand(2, 4, 3, 2)
+    queries = torch.cat([torch.zeros(2, 3, 1), trajectory[:, 0]], dim=-1)
+    valid = torch.ones(2, 4, 3, dtype=torch.bool)
+    if wrong == "track":
+        trajectory[1, 2, 0, 1] = float("nan")
+    else:
+        queries[1, 2, 1] = float("nan") if wrong == "query" else -1501
+    found = without_nonsense(queries, trajectory, valid)
+    for ours, before in zip(found, (queries, trajectory, valid), strict=True):
+        assert torch.equal(ours[0], before[0])
+        assert ours.dtype == before.dtype
+        assert ours[1].isfinite().all()
+    assert (found[0][1] == 1).all()
+    assert not found[2][1].any()
+
+
+@pytest.mark.parametrize("architecture", TINY_OF)
+def test_such_a_sample_trains_no_position(architecture):
+    """Of all losses that is left which looks at no position."""
+    torch.manual_seed(0)
+    model = build_model(TINY_OF[architecture], Recipe(), Strategy())
+    training = Training(model, Recipe(tracks=3, steps=1, iterations=1), 0)
+    trajectory = 20 * torch.rand(1, 4, 3, 2)
+    known = torch.ones(1, 4, 3, dtype=torch.bool)
+    trajectory[0, 3, 2] = float("inf")
+    video = torch.zeros(1, 4, 3, 32, 48, dtype=torch.uint8)
+    rows = []
+    training.run(iter([Sample(video, trajectory, known, known)]), 1, lambda: None, rows.append)
+    assert not training.not_finite.skipped
+    assert rows[0].coordinate_loss == 0

@@ -22,7 +22,7 @@ from small_models import TINY, TINY_OF
 from cotracker_pipeline.config import Recipe, Strategy
 from cotracker_pipeline.evaluation.metrics import tapvid_metrics
 from cotracker_pipeline.models.build import build_model
-from cotracker_pipeline.models.predictors import support_points
+from cotracker_pipeline.models.support_points import support_points
 from cotracker_pipeline.models.tracker import Tracker
 
 FIXTURES = ROOT / "tests/fixtures"
@@ -97,9 +97,9 @@ def test_only_what_is_there_is_evaluated(tmp_path: Path) -> None:
     planned = snakemake(folder, "--dry-run", "--configfile", STUDY)
     assert planned.returncode == 0, planned.stdout
     for checkpoint in ("cotracker3-online", "cotracker2.1"):
-        for name in ("davis", "robotap"):
+        for name in ("davis", "robotap", "davis-singly", "robotap-singly"):
             assert f"Evaluating {checkpoint} on {name}" in planned.stdout
-    assert planned.stdout.count("Evaluating ") == 4
+    assert planned.stdout.count("Evaluating ") == 8
     for word in ("train", "Rendering", "Predicting", "Downloading", "kinetics"):
         assert word not in planned.stdout.replace(str(folder), "")
 
@@ -217,15 +217,16 @@ def test_the_table_has_what_is_there_and_what_is_published(done):
     both = table.dropna(subset=["measured", "published"])
     assert len(both) > 10
     np.testing.assert_allclose(both["difference"], both["measured"] - both["published"])
-    assert set(table.dropna(subset=["measured"])["set"]) == {"davis", "dynamic-replica", "point-odyssey"}
+    sets = {"davis", "davis-singly", "dynamic-replica-singly", "point-odyssey"}
+    assert set(table.dropna(subset=["measured"])["set"]) == sets
     assert set(table.dropna(subset=["measured"])["checkpoint"]) == set(NAMES)
     kinetics = table[(table["set"] == "kinetics") & (table["checkpoint"] == "cotracker2")]
     assert list(kinetics["published"]) == [61.8]
     assert kinetics["measured"].isna().all()
     readme = table[(table["checkpoint"] == "cotracker2") & (table["source"] == "cotracker2-readme")]
     facts = readme.set_index(["set", "query_mode", "measure"])["published"]
-    assert facts["davis", "strided", "average_jaccard"] == 65.1
-    assert facts["dynamic-replica", "frame-0", "accuracy_occ"] == 38.2
+    assert facts["davis-singly", "strided", "average_jaccard"] == 65.1
+    assert facts["dynamic-replica-singly", "frame-0", "accuracy_occ"] == 38.2
 
 
 @pytest.mark.slow

@@ -61,8 +61,9 @@ class ShardReader:
         """The plain facts of one sequence: T, H, W, N, codec and what the writer was given."""
         return self._attributes[index]
 
-    def frames(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Frames ``start`` to ``stop`` (excluded; ``None``: the end) -> (t, H, W, 3) uint8, RGB.
+    def frames(self, index: int, start: int = 0, stop: int | None = None, stride: int = 1) -> np.ndarray:
+        """Each ``stride``-th frame of ``start`` to ``stop`` (excluded; ``None``: the end) -> (t, H, W, 3)
+        uint8, RGB.
 
         Raises ``IndexError`` when they are not all in the video, ``DamagedData``.
         """
@@ -71,7 +72,9 @@ class ShardReader:
         if not 0 <= start <= stop <= length:
             raise IndexError(f"{self.path}: frames {start} to {stop} of a video of {length}")
         with self._reading(index, "a frame is damaged") as group:
-            return _read_jpeg(group, start, stop) if "jpeg" in group else group["video"][start:stop]
+            if "jpeg" in group:
+                return _read_jpeg(group, start, stop, stride)
+            return group["video"][start:stop:stride]
 
     def labels(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Tracks (N, T, 2) float32 raster pixels, visible (N, T) bool, valid (N, T) bool.
@@ -126,15 +129,16 @@ class ShardReader:
         return self._file["seq"][self.names[index]]
 
 
-def _read_jpeg(group: h5py.Group, start: int, stop: int) -> np.ndarray:
+def _read_jpeg(group: h5py.Group, start: int, stop: int, stride: int) -> np.ndarray:
     offsets = group["jpeg_offset"][start : stop + 1]
     blob = group["jpeg"][offsets[0] : offsets[-1]].tobytes()
     bounds = offsets - offsets[0]
+    begins, ends = bounds[:-1:stride], bounds[1::stride]
     size = int(group.attrs["H"]), int(group.attrs["W"])
     # before room is made for what a damaged file states
     if start < stop and simplejpeg.decode_jpeg_header(blob[: bounds[1]])[:2] != size:
         raise ValueError(f"the frames are not of {size[0]}x{size[1]} pixels")
-    frames = np.empty((stop - start, *size, 3), np.uint8)
-    for frame, begin, end in zip(frames, bounds[:-1], bounds[1:], strict=True):
+    frames = np.empty((len(begins), *size, 3), np.uint8)
+    for frame, begin, end in zip(frames, begins, ends, strict=True):
         frame[:] = simplejpeg.decode_jpeg(blob[begin:end], colorspace="RGB")
     return frames
