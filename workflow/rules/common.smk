@@ -54,9 +54,12 @@ def begin(path, values):
         write_text(path, text)
 
 
-def modules(step):
-    """The module files that a job of ``step`` depends on."""
-    return [os.path.relpath(file) for file in dependencies.source_files(step)]
+def code_of(step):
+    """The code of ``step`` as a parameter: when it is edited, the job runs again.
+
+    As inputs its files would be looked up for each job: a third of the time that a large plan takes.
+    """
+    return dependencies.digest(step)
 
 
 def plain(section, without=()):

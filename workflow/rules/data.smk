@@ -1,6 +1,5 @@
 rule render:
     input:
-        code=modules("render"),
         own=lambda wildcards: own_files(wildcards.split),
     output:
         h5=f"{RESULTS}/data/{{split}}/{{shard}}.h5",
@@ -12,6 +11,7 @@ rule render:
     resources:
         **job_resources("render", mem_mb=1500, runtime=60),
     params:
+        code=code_of("render"),
         study=STUDY_FILE,
         seed=STUDY.seed,
         settings=lambda wildcards: plain(getattr(STUDY.data, wildcards.split)),
@@ -24,7 +24,6 @@ rule render:
 
 rule convert:
     input:
-        code=modules("convert"),
         source=lambda wildcards: source_of(STUDY.datasets[wildcards.dataset]),
     output:
         h5=f"{RESULTS}/converted/{{dataset}}/{{shard}}.h5",
@@ -36,6 +35,7 @@ rule convert:
     resources:
         **job_resources("convert", mem_mb=8000, runtime=720),
     params:
+        code=code_of("convert"),
         dataset=lambda wildcards: plain(STUDY.datasets[wildcards.dataset]),
         codec=lambda wildcards: codec_of(STUDY.datasets[wildcards.dataset]),
     message:
@@ -47,8 +47,6 @@ rule convert:
 
 
 rule download:
-    input:
-        code=modules("download"),
     output:
         record="downloads/{source}/download.json",
     log:
@@ -58,6 +56,7 @@ rule download:
     # nodes of a cluster seldom reach the internet
     localrule: True
     params:
+        code=code_of("download"),
         address=lambda wildcards: PUBLISHED[wildcards.source].url,
         folder=lambda wildcards, output: os.path.dirname(output.record),
     message:
