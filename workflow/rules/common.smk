@@ -5,8 +5,11 @@ import os
 import re
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
+import psutil
 import yaml
 from snakemake.utils import validate
 
@@ -23,8 +26,10 @@ os.environ.update(
     )
 )
 
-# SLURM may send it to a whole job before the time limit; trainings heed it, the others are to wait for them
+# SLURM may send it before the time limit, to all processes of a job or to Snakemake alone. Trainings heed it, the
+# others, which begin with it blocked as well, are to wait for them
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
 
 FORMATS = ("csv", "md", "tex", "html")
 TABLES = ("memory", "measured", "budgets", "accuracy")
@@ -37,6 +42,15 @@ def read_study(values):
         return parse_study(values, SOURCE)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
+
+
+def pass_on(request):
+    """Give a signal that comes to this process to the steps that it runs, for ever."""
+    while True:
+        signal.sigwait({request})
+        for step in psutil.Process().children():
+            with suppress(psutil.NoSuchProcess):
+                step.send_signal(request)
 
 
 def begin(path, values):
@@ -240,6 +254,8 @@ BUDGETS = f"{RESULTS}/memory/budgets.json"
 BUDGETS_FIGURE = f"{RESULTS}/figures/budgets.svg"
 # what the steps that run a model ask for: trainings on a CPU need not take turns
 GPUS = int(STUDY.training.device == "cuda")
+
+Thread(target=pass_on, args=[signal.SIGUSR1], daemon=True).start()
 
 # held until this process ends
 LOCKS = []

@@ -19,7 +19,7 @@ rule render:
         "Rendering shard {wildcards.shard} of the {wildcards.split} split"
     shell:
         "python -m cotracker_pipeline.render --config {params.study:q}"
-        " --split {wildcards.split} --shard {wildcards.shard} --output {output.h5:q} > {log:q} 2>&1"
+        " --split {wildcards.split:q} --shard {wildcards.shard:q} --output {output.h5:q} > {log:q} 2>&1"
 
 
 rule convert:
@@ -41,9 +41,9 @@ rule convert:
     message:
         "Converting shard {wildcards.shard} of the data set {wildcards.dataset}"
     shell:
-        "python -m cotracker_pipeline.convert --format {params.dataset[format]}"
-        " --input {params.dataset[input]:q} --shard {wildcards.shard} --shards {params.dataset[shards]}"
-        " {params.codec} --workers {threads} --output {output.h5:q} > {log:q} 2>&1"
+        "python -m cotracker_pipeline.convert --format {params.dataset[format]:q}"
+        " --input {params.dataset[input]:q} --shard {wildcards.shard:q} --shards {params.dataset[shards]:q}"
+        " {params.codec:q} --workers {threads:q} --output {output.h5:q} > {log:q} 2>&1"
 
 
 rule download:
@@ -62,7 +62,7 @@ rule download:
     message:
         "Downloading {params.address}"
     shell:
-        "python -m cotracker_pipeline.download --dataset {wildcards.source}"
+        "python -m cotracker_pipeline.download --dataset {wildcards.source:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 

@@ -44,5 +44,5 @@ rule evaluate_baseline:
         "Evaluating the floor {wildcards.baseline}"
     shell:
         "python -m cotracker_pipeline.evaluate_baseline --config {params.study:q}"
-        " --baseline {wildcards.baseline}"
+        " --baseline {wildcards.baseline:q}"
         " --data {input.data:q} --output {output.csv:q} > {log:q} 2>&1"

@@ -57,6 +57,6 @@ rule train:
         "Training {wildcards.variant} with seed {wildcards.seed}"
     shell:
         "exec python -m cotracker_pipeline.train --config {params.study:q}"
-        " --variant {wildcards.variant:q} --seed {wildcards.seed} --data {input.data:q}"
+        " --variant {wildcards.variant:q} --seed {wildcards.seed:q} --data {input.data:q}"
         " {params.warm_start:q} --state-dir {params.state:q}"
         " --loss-curve {output.loss_curve:q} --output {output.model:q} > {log:q} 2>&1"
