@@ -79,7 +79,7 @@ FAULTS = {
         warned=True,
         arguments=("--default-resources", "slurm_extra='--signal=USR1@30'"),
     ),
-    "cancelled": Fault({}, cancel, "CANCELLED", "sacct"),
+    "cancelled": Fault({}, cancel, "CANCELLED", "squeue"),
     "over its memory": Fault({"mem_mb": 350}, ask_for_too_little, "OUT_OF_MEMORY", "sacct"),
     "on a node that goes down": Fault({}, crash, "NODE_FAIL", "squeue"),
 }
