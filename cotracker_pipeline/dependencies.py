@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from cotracker_pipeline.data.checksums import Checksums
+
 PACKAGE = Path(__file__).parent
 
 # what they say of a study reaches each rule as a parameter: editing them must not retrain everything
 COMMON = {"__init__.py", "command.py", "config.py", "errors.py", "files.py"}
+
+_CHECKSUMS = Checksums(PACKAGE)
 
 
 def source_files(step: str) -> list[Path]:
@@ -24,6 +28,11 @@ def source_files(step: str) -> list[Path]:
             found.add(path)
             waiting |= imported_files(path)
     return sorted(found)
+
+
+def digest(step: str) -> str:
+    """The SHA-256 of ``source_files(step)``, their names included: another one when any of them is edited."""
+    return _CHECKSUMS.of_all(source_files(step))
 
 
 @cache

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from cotracker_pipeline.command import run, say
 from cotracker_pipeline.config import BOOKKEEPING, Strategy, Study, Variant, load_study
+from cotracker_pipeline.data.checksums import digest_of_file
 from cotracker_pipeline.data.clips import ClipDataset
 from cotracker_pipeline.data.loading import batches
 from cotracker_pipeline.files import atomic_path
@@ -43,7 +44,8 @@ def main() -> None:
         rebuilding(study, variant),
         NotFiniteSteps(study.training.on_nan),
     )
-    name = _fingerprint(study, variant, arguments.seed)
+    start = arguments.warm_start or study.training.initial_checkpoint
+    name = _fingerprint(study, variant, arguments.seed, start)
     keeper = Keeper(training, arguments.state_dir, name, study.training.save_every)
     with keeper:
         fit(training, study, variant, arguments.data, keeper.after_step)
@@ -139,7 +141,7 @@ def fit(
     )
 
     def clips(step: int) -> str:
-        return " and ".join(data.origin(step * batch_size + sample) for sample in range(batch_size))
+        return data.origins(step, batch_size)
 
     with tqdm(total=steps, initial=training.step, desc=variant.name, unit="step") as bar:
 
@@ -169,14 +171,18 @@ def trained_tracks(study: Study, variant: Variant) -> int:
     return max(1, round(variant.recipe.tracks * study.training.track_factor))
 
 
-def _fingerprint(study: Study, variant: Variant, seed: int) -> str:
-    """Names a training: what it computes depends on nothing else."""
+def _fingerprint(study: Study, variant: Variant, seed: int, start: Path | None) -> str:
+    """Names a training: what it computes depends on nothing else.
+
+    start: the file of the weights that it starts from; it may change under the same name.
+    """
     parts = {
         "recipe": variant.recipe.model_dump(mode="json"),
         "strategy": variant.strategy.model_dump(mode="json"),
         "training": study.training.model_dump(mode="json", exclude=set(BOOKKEEPING)),
         "data": study.data.train.model_dump(mode="json"),
         "seeds": [study.seed, seed],
+        "start": None if start is None else digest_of_file(start),
     }
     return fingerprint(parts)
 

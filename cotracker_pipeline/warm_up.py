@@ -20,6 +20,7 @@ from cotracker_pipeline.training.device import use_device
 from cotracker_pipeline.training.fingerprint import fingerprint
 from cotracker_pipeline.training.keeper import Keeper
 from cotracker_pipeline.training.matching_loop import Matching
+from cotracker_pipeline.training.not_finite import NotFinite
 
 
 def main() -> None:
@@ -36,7 +37,10 @@ def main() -> None:
         first, workers, read_ahead = matching.step, study.training.workers, study.training.read_ahead
         with tqdm(total=settings.steps, initial=first, desc="warm-up", unit="step") as bar:
             for batch in batches(data, settings.clip.batch_size, first, workers, read_ahead):
-                loss = matching.take(batch)
+                try:
+                    loss = matching.take(batch)
+                except FloatingPointError as error:
+                    raise not_finite(matching.step, data, settings) from error
                 bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
                 bar.update()
                 keeper.after_step()
@@ -59,6 +63,15 @@ def clips(shards: list[Path], training: Training, settings: WarmUp, seed: int) -
     length = settings.steps * settings.clip.batch_size
     return ClipDataset(
         shards, settings.clip, settings.matches, seed, length, training.augmentation, training.skip_damaged
+    )
+
+
+def not_finite(step: int, data: ClipDataset, settings: WarmUp) -> NotFinite:
+    """What to raise at a step, counted from 0, whose loss or gradient is not."""
+    return NotFinite(
+        f"the loss of the warm-up or its gradient is not finite at step {step + 1}, of "
+        f"{data.origins(step, settings.clip.batch_size)}; lower training.warm_up.learning_rate, or mend "
+        "these data"
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cotracker_pipeline import dependencies
-from cotracker_pipeline.dependencies import PACKAGE, imported_files, source_files
+from cotracker_pipeline.dependencies import PACKAGE, digest, imported_files, source_files
 
 
 def names(step: str) -> set[str]:
@@ -26,6 +26,11 @@ def test_what_all_steps_share_is_left_out() -> None:
 
 def test_a_step_that_is_not_there_depends_on_nothing() -> None:
     assert source_files("no_such_step") == []
+
+
+def test_steps_of_other_code_have_other_digests() -> None:
+    assert digest("tabulate") == digest("tabulate")
+    assert digest("tabulate") != digest("judge")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,12 @@ import pandas as pd
 
 from cotracker_pipeline.analysis.evidence import METRICS
 from cotracker_pipeline.analysis.scales import trained_size
-from cotracker_pipeline.analysis.statistics import Interval, mean_interval, metric_matrix, paired_difference
+from cotracker_pipeline.analysis.statistics import (
+    Interval,
+    difference_of_matrices,
+    mean_interval,
+    metric_matrix,
+)
 from cotracker_pipeline.analysis.tables import Section, Table, measurements
 from cotracker_pipeline.config import Study
 
@@ -72,27 +77,39 @@ def _runs(study: Study, accuracy: pd.DataFrame, mode: str) -> str:
 
 
 def accuracy_summaries(accuracy: pd.DataFrame, floors: pd.DataFrame) -> list[Summary]:
-    """Every variant's, then every floor's. Takes a tenth of a second each: that of a bootstrap a number."""
-    return list(_summaries(accuracy, floors))
+    """Every variant's, then every floor's."""
+    return [*_of_variants(accuracy), *_of_floors(floors)]
 
 
-def _summaries(accuracy: pd.DataFrame, floors: pd.DataFrame) -> Iterator[Summary]:
-    for (mode, name), runs in accuracy.groupby(["query_mode", "variant"], sort=False):
-        of_mode = accuracy[accuracy["query_mode"] == mode]
-        baseline = of_mode[of_mode["variant"] == "baseline"]
-        yield Summary(str(name), str(mode), _means(runs) | _differences(str(name), runs, baseline))
+def _of_variants(accuracy: pd.DataFrame) -> Iterator[Summary]:
+    for mode, of_mode in accuracy.groupby("query_mode", sort=False):
+        baseline = _matrices(of_mode[of_mode["variant"] == "baseline"])
+        for name, runs in of_mode.groupby("variant", sort=False):
+            own = _matrices(runs)
+            differences = {} if name == "baseline" else _differences(own, baseline)
+            yield Summary(str(name), str(mode), _means(own) | differences)
+
+
+def _of_floors(floors: pd.DataFrame) -> Iterator[Summary]:
     for (mode, name), runs in floors.groupby(["query_mode", "baseline"], sort=False):
-        yield Summary(str(name), str(mode), _means(runs.assign(seed=0)))
+        yield Summary(str(name), str(mode), _means(_matrices(runs.assign(seed=0))))
 
 
-def _means(runs: pd.DataFrame) -> dict[str, Interval]:
-    return {metric: mean_interval(metric_matrix(runs, metric).to_numpy()) for metric in METRICS}
+def _matrices(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {metric: metric_matrix(runs, metric) for metric in METRICS}
 
 
-def _differences(name: str, runs: pd.DataFrame, baseline: pd.DataFrame) -> dict[str, Interval]:
-    if name == "baseline" or baseline.empty:
+def _means(matrices: dict[str, pd.DataFrame]) -> dict[str, Interval]:
+    return {metric: mean_interval(matrix.to_numpy()) for metric, matrix in matrices.items()}
+
+
+def _differences(own: dict[str, pd.DataFrame], baseline: dict[str, pd.DataFrame]) -> dict[str, Interval]:
+    """To the baseline; none where that is missing."""
+    if not any(len(matrix) for matrix in baseline.values()):
         return {}
-    return {f"{metric}_difference": paired_difference(runs, baseline, metric) for metric in METRICS}
+    return {
+        f"{metric}_difference": difference_of_matrices(own[metric], baseline[metric]) for metric in METRICS
+    }
 
 
 def _row(study: Study, subject: str, measures: dict[str, Interval]) -> dict[str, Any]:

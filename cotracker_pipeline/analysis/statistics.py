@@ -1,15 +1,15 @@
 """Means and paired differences over videos and seeds, with bootstrap intervals."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
+BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,12 @@ def paired_difference(runs: pd.DataFrame, baseline: pd.DataFrame, metric: str) -
         baseline: the same for the variant to compare with.
         metric: name of the column.
     """
-    difference = metric_matrix(runs, metric) - metric_matrix(baseline, metric)
+    return difference_of_matrices(metric_matrix(runs, metric), metric_matrix(baseline, metric))
+
+
+def difference_of_matrices(ours: pd.DataFrame, baseline: pd.DataFrame) -> Interval:
+    """The same of two ``metric_matrix``."""
+    difference = ours - baseline
     return mean_interval(difference.dropna(axis="index", how="all").dropna(axis="columns").to_numpy())
 
 
@@ -58,28 +63,32 @@ def mean_interval(values: NDArray[np.float64]) -> Interval:
     if values.size == 0:
         return Interval(np.nan, np.nan, np.nan, seeds, videos)
     mean = float(values.mean())
-    axes = [axis for axis, size in enumerate(values.shape) if size > 1]
-    if not axes:
+    if values.size == 1:
         return Interval(mean, np.nan, np.nan, seeds, videos)
-    # an axis of length one cannot be resampled: average over it
-    values = values.mean(axis=tuple({0, 1} - set(axes)))
-    result = stats.bootstrap(
-        [np.arange(size) for size in values.shape],
-        partial(_mean_of_drawn, values),
-        n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        vectorized=True,
-        batch=500,
-        rng=np.random.default_rng(0),
+    low, high = np.quantile(_resampled_means(values), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(mean, float(low), float(high), seeds, videos)
+
+
+def _resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of ``values`` (seeds, videos) in every resample: (RESAMPLES,)."""
+    of_seeds, of_videos = _drawn(*values.shape)
+    means = np.empty(RESAMPLES)
+    # in parts: the counts of thousands of videos need not be there as floats all at once
+    for start in range(0, RESAMPLES, BATCH):
+        part = slice(start, start + BATCH)
+        means[part] = ((of_seeds[part] @ values) * of_videos[part]).sum(axis=1)
+    return means / values.size
+
+
+@lru_cache(maxsize=4)
+def _drawn(seeds: int, videos: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """How often every resample holds every seed, and every video: (RESAMPLES, seeds), (RESAMPLES, videos).
+
+    The same for all values of a shape, which is why they are kept: drawing takes far longer than the means.
+    """
+    rng = np.random.default_rng(0)
+    of_seeds, of_videos = (
+        rng.multinomial(size, np.full(size, 1 / size), RESAMPLES).astype(np.uint16)
+        for size in (seeds, videos)
     )
-    interval = result.confidence_interval
-    return Interval(mean, float(interval.low), float(interval.high), seeds, videos)
-
-
-def _mean_of_drawn(values: NDArray[np.float64], *drawn: NDArray[np.int64], axis: int) -> NDArray[np.float64]:
-    """Mean over the drawn rows and columns; indices (..., n) for each axis of ``values``, n at ``axis``."""
-    if len(drawn) == 1:
-        return np.asarray(values[drawn[0]].mean(axis=axis))
-    rows, columns = (np.moveaxis(indices, axis, -1) for indices in drawn)
-    return np.asarray(values[rows[..., :, None], columns[..., None, :]].mean(axis=(-2, -1)))
+    return of_seeds, of_videos

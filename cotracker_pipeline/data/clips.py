@@ -100,6 +100,10 @@ class ClipDataset(Dataset[Sample]):
         every = f", every {span.stride}th" if span.stride > 1 else ""
         return f"{reader.path}, sequence {reader.names[sequence]}, {frames}{every}"
 
+    def origins(self, batch: int, size: int) -> str:
+        """The same of all samples of a batch, which is counted from 0."""
+        return " and ".join(self.origin(batch * size + sample) for sample in range(size))
+
     def _found(self, index: int) -> tuple[Place, Sample]:
         """The first of random places where there is a sample."""
         rng = np.random.default_rng([self.seed, index])

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cotracker_pipeline.config import WarmUp
 from cotracker_pipeline.data.clips import Sample
@@ -29,12 +29,21 @@ class Matching:
         self.step = 0
 
     def take(self, batch: Sample) -> float:
-        """One step on some frames of ``batch``; its loss."""
+        """One step on some frames of ``batch``; its loss.
+
+        Raises:
+            FloatingPointError: when the loss or its gradient is not finite. Then nothing has changed, random
+                numbers included.
+        """
         device = next(self.encoder.parameters()).device
+        random = random_state()
         frames = torch.randperm(batch.video.shape[1])[: self.matched_frames]
         loss = self._loss(Sample(*(part[:, frames].to(device) for part in batch)))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        if not torch.isfinite(loss + self._gradient_norm()):
+            restore_random_state(random)
+            raise FloatingPointError
         self.optimiser.step()
         self.schedule.step()
         self.step += 1
@@ -57,6 +66,10 @@ class Matching:
         self.schedule.load_state_dict(state["schedule"])
         self.step = state["step"]
         restore_random_state(state["random"])
+
+    def _gradient_norm(self) -> Tensor:
+        gradients = (parameter.grad for parameter in self.encoder.parameters())
+        return nn.utils.get_total_norm([gradient for gradient in gradients if gradient is not None])
 
     def _loss(self, batch: Sample) -> Tensor:
         """Matching loss among the frames of each clip."""

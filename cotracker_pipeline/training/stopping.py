@@ -20,6 +20,8 @@ class StopRequests:
 
     def __enter__(self) -> Self:
         self._before = {request: signal.signal(request, self._remember) for request in REQUESTS}
+        # the workflow blocks SIGUSR1, so that none is lost that comes before here
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
         return self
 
     def __exit__(

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from cotracker_pipeline.analysis.statistics import mean_interval, metric_matrix, paired_difference
 
@@ -35,6 +36,21 @@ def test_seed_noise_that_all_videos_share_widens_the_interval() -> None:
 def test_same_values_give_the_same_interval() -> None:
     values = np.random.default_rng(0).normal(0, 1, (3, 7))
     assert mean_interval(values) == mean_interval(values)
+
+
+@pytest.mark.parametrize("shape", [(3, 30), (1, 12), (5, 1)])
+def test_the_interval_is_that_of_another_bootstrap(shape: tuple[int, int]) -> None:
+    values = np.random.default_rng(0).gamma(2, size=shape)
+    interval = mean_interval(values)
+
+    def mean_of_drawn(seeds, videos):
+        return values[np.ix_(seeds, videos)].mean()
+
+    axes = [np.arange(size) if size > 1 else np.zeros(2, int) for size in shape]
+    other = stats.bootstrap(
+        axes, mean_of_drawn, vectorized=False, n_resamples=4000, method="percentile", rng=1
+    ).confidence_interval
+    assert (interval.low, interval.high) == pytest.approx((other.low, other.high), abs=0.06 * values.std())
 
 
 def test_one_value_has_no_interval() -> None:

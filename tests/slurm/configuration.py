@@ -96,10 +96,10 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
 SlurmdParameters=config_overrides
 PropagateResourceLimits=NONE
 ReturnToService=2
-# faults are to show within seconds; what ended is to stay in squeue for a whole test
+# faults are to show within seconds; what ended is to stay in squeue for all tests
 SlurmdTimeout=20
-KillWait=3
-MinJobAge=900
+KillWait=20
+MinJobAge=3000
 GresTypes=gpu
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=localhost

@@ -63,13 +63,13 @@ def running(state: Path) -> list[str]:
     return [path.stem for path in files]
 
 
-def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    """Raises ``TimeoutError`` naming ``what`` when it does not become true in time."""
+def wait_until(true: Callable[[], bool], seconds: float, what: str, between: float = 0.2) -> None:
+    """Look every ``between`` seconds. Raises ``TimeoutError`` naming ``what`` when it is not true in time."""
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
             raise TimeoutError(f"{what}: not within {seconds:.0f} seconds")
-        time.sleep(0.2)
+        time.sleep(between)
 
 
 def _number_file(state: Path, name: str) -> Path:

@@ -11,6 +11,7 @@ from running import ROOT, TINY, cloned, snakemake
 
 STUDY = "config/miniature.yaml"
 RESULTS = Path("results/miniature")
+STEPS = 40
 
 
 class Job(NamedTuple):
@@ -39,7 +40,9 @@ def write(folder: Path, **resources: dict[str, int]) -> None:
     """The study, of which rules ask for ``resources``; measurements take place on a GPU."""
     study: dict[str, Any] = yaml.safe_load((ROOT / TINY).read_text())
     del study["ablations"], study["training"]["warm_up"]
-    study["training"]["seeds"] = [0]
+    # long enough to be struck; only a signal makes it keep its state before the end
+    study["recipe"]["steps"] = STEPS
+    study["training"].update(seeds=[0], save_every=10 * STEPS)
     study["evaluation"]["baselines"] = ["static"]
     study["data"]["train"]["render"].update(sequences=1, shards=1)
     gpu = {"partition": "gpu", "gpu_model": GPU_MODEL, "mem_mb": 1500}
@@ -72,16 +75,11 @@ def _run(folder: Path, *arguments: str) -> CompletedProcess[str]:
     return done
 
 
-def last_job() -> int:
-    """The number of the newest job; 0 before there is one."""
-    return max((job.number for job in jobs()), default=0)
-
-
-def jobs(since: int = 0) -> list[Job]:
-    """All jobs with larger numbers than ``since``, the first one first."""
-    listing = command("squeue", "--states=all", "--noheader", "--format=%i|%T|%k|%N")
-    found = [Job(int(number), *rest) for number, *rest in (line.split("|") for line in listing.splitlines())]
-    return sorted(job for job in found if job.number > since)
+def jobs(folder: Path) -> list[Job]:
+    """All jobs of the study in ``folder``, the first one first."""
+    listing = command("squeue", "--states=all", "--noheader", "--format=%i|%T|%k|%N|%Z")
+    rows = (line.split("|") for line in listing.splitlines())
+    return sorted(Job(int(number), *rest) for number, *rest, place in rows if place == str(folder))
 
 
 def accounted(job: Job, column: str) -> list[str]:

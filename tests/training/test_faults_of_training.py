@@ -15,13 +15,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from killed_training import InStep, Run, signalled
+from killed_training import WARM_UP, InStep, Run, signalled
 from tiny_training import STEPS, prepare
 
 from cotracker_pipeline import train
 from cotracker_pipeline.data.store import ShardReader
 from cotracker_pipeline.models.checkpoints import read_metadata
 from cotracker_pipeline.training.loop import Training
+from cotracker_pipeline.training.matching_loop import Matching
 from cotracker_pipeline.training.not_finite import MOST_IN_A_ROW
 
 
@@ -108,6 +109,41 @@ def test_what_is_never_finite_ends_all_the_same(tmp_path):
     run = Run(tmp_path, "run")
     sentence = fails(run, NotFiniteLoss(*range(1, STEPS)))
     assert f"{MOST_IN_A_ROW} steps in a row, the last of them step {MOST_IN_A_ROW + 1}, of " in sentence
+
+
+class NotFiniteMatching:
+    """The loss of this step (from 0) of a warm-up, or its gradient alone, is infinite."""
+
+    def __init__(self, step: int, gradient_alone: bool) -> None:
+        self.step = step
+        self.gradient_alone = gradient_alone
+
+    def __call__(self, out: Path) -> None:
+        del out
+        loss = Matching._loss
+
+        def bad(matching, batch):
+            found = loss(matching, batch)
+            if matching.step != self.step:
+                return found
+            if self.gradient_alone:
+                found.register_hook(lambda gradient: gradient * math.inf)
+            return found if self.gradient_alone else found * math.inf
+
+        Matching._loss = bad
+
+
+@pytest.mark.parametrize("gradient_alone", [False, True])
+def test_a_warm_up_whose_loss_is_not_finite_stops_too(gradient_alone, tmp_path):
+    prepare(tmp_path, warm_up=WARM_UP)
+    whole, run = Run(tmp_path, "whole", "warm_up"), Run(tmp_path, "run", "warm_up")
+    assert whole.finish() == 0, whole.log.read_text()
+    sentence = fails(run, NotFiniteMatching(5, gradient_alone))
+    assert "the loss of the warm-up or its gradient is not finite at step 6, of " in sentence
+    assert ".h5, sequence noise-" in sentence
+    assert "lower training.warm_up.learning_rate" in sentence
+    assert steps_kept(run) == 5
+    continues(run, whole)
 
 
 def test_the_answer_to_it_may_change_between_two_attempts(run):

@@ -65,6 +65,26 @@ def test_a_signal_to_all_processes_lets_the_training_keep_its_state(number, stud
     assert list(study.trained.glob("state/state-*"))
 
 
+def test_snakemake_passes_on_the_warning_before_a_time_limit(study):
+    process = study.start()
+    os.kill(process.pid, signal.SIGUSR1)
+    said = process.communicate()[0]
+    assert process.returncode == 1, said
+    assert study.log.read_text().splitlines()[-1].startswith("stopped: SIGUSR1 came; ")
+
+
+def test_after_ctrl_c_twice_the_same_command_continues(study):
+    process = study.start()
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate()
+    assert process.returncode != 0
+    assert list(study.trained.glob("state/state-*"))
+    study.completes()
+    assert re.search(r"\| *([1-9]\d*)/60 \[00:00<\?", study.log.read_text())
+
+
 def test_a_training_that_was_asked_to_stop_is_repeated_and_continues(study):
     process = study.start("--retries", "1")
     (training,) = (

@@ -22,9 +22,9 @@ def clone(tmp_path: Path) -> Path:
     return cloned(tmp_path)
 
 
-def planned(folder: Path, *arguments: str) -> dict[str, int]:
+def planned(folder: Path, *arguments: str, **environment: str) -> dict[str, int]:
     """The number of jobs of each rule in a dry run."""
-    done = snakemake(folder, "--dry-run", *arguments)
+    done = snakemake(folder, "--dry-run", *arguments, **environment)
     assert done.returncode == 0, done.stdout
     table = re.search(r"^Job stats:\n.*?\n-[- ]*\n(.*?)\n\n", done.stdout, re.DOTALL | re.MULTILINE)
     rows = [line.split() for line in table[1].splitlines()] if table else []
@@ -278,6 +278,18 @@ def test_changing_what_a_cluster_is_asked_for_reruns_nothing(finished: Path) -> 
 def test_changing_what_trainings_do_at_a_fault_trains_nothing(finished: Path) -> None:
     change(finished / TINY, lambda study: study["training"].update(on_nan="skip", skip_damaged=True))
     assert {"warm_up", "train", "evaluate"}.isdisjoint(planned(finished, "--configfile", TINY))
+
+
+def test_editing_code_repeats_what_depends_on_it_and_touching_it_nothing(finished: Path) -> None:
+    shutil.copytree(ROOT / "cotracker_pipeline", finished / "cotracker_pipeline")
+    plan = ("--configfile", TINY)
+    assert planned(finished, *plan, PYTHONPATH=str(finished)) == {}
+    edited = finished / "cotracker_pipeline/analysis/budgets_table.py"
+    edited.touch()
+    assert planned(finished, *plan, PYTHONPATH=str(finished)) == {}
+    edited.write_text(edited.read_text() + "# edited\n")
+    jobs = planned(finished, *plan, PYTHONPATH=str(finished))
+    assert set(jobs) == {"tabulate", "illustrate_budgets", "report", "all"}
 
 
 def test_changing_the_evaluation_trains_nothing(finished: Path) -> None:

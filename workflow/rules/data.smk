@@ -1,6 +1,5 @@
 rule render:
     input:
-        code=modules("render"),
         own=lambda wildcards: own_files(wildcards.split),
     output:
         h5=f"{RESULTS}/data/{{split}}/{{shard}}.h5",
@@ -12,6 +11,7 @@ rule render:
     resources:
         **job_resources("render", mem_mb=1500, runtime=60),
     params:
+        code=code_of("render"),
         study=STUDY_FILE,
         seed=STUDY.seed,
         settings=lambda wildcards: plain(getattr(STUDY.data, wildcards.split)),
@@ -19,12 +19,11 @@ rule render:
         "Rendering shard {wildcards.shard} of the {wildcards.split} split"
     shell:
         "python -m cotracker_pipeline.render --config {params.study:q}"
-        " --split {wildcards.split} --shard {wildcards.shard} --output {output.h5:q} > {log:q} 2>&1"
+        " --split {wildcards.split:q} --shard {wildcards.shard:q} --output {output.h5:q} > {log:q} 2>&1"
 
 
 rule convert:
     input:
-        code=modules("convert"),
         source=lambda wildcards: source_of(STUDY.datasets[wildcards.dataset]),
     output:
         h5=f"{RESULTS}/converted/{{dataset}}/{{shard}}.h5",
@@ -36,19 +35,18 @@ rule convert:
     resources:
         **job_resources("convert", mem_mb=8000, runtime=720),
     params:
+        code=code_of("convert"),
         dataset=lambda wildcards: plain(STUDY.datasets[wildcards.dataset]),
         codec=lambda wildcards: codec_of(STUDY.datasets[wildcards.dataset]),
     message:
         "Converting shard {wildcards.shard} of the data set {wildcards.dataset}"
     shell:
-        "python -m cotracker_pipeline.convert --format {params.dataset[format]}"
-        " --input {params.dataset[input]:q} --shard {wildcards.shard} --shards {params.dataset[shards]}"
-        " {params.codec} --workers {threads} --output {output.h5:q} > {log:q} 2>&1"
+        "python -m cotracker_pipeline.convert --format {params.dataset[format]:q}"
+        " --input {params.dataset[input]:q} --shard {wildcards.shard:q} --shards {params.dataset[shards]:q}"
+        " {params.codec:q} --workers {threads:q} --output {output.h5:q} > {log:q} 2>&1"
 
 
 rule download:
-    input:
-        code=modules("download"),
     output:
         record="downloads/{source}/download.json",
     log:
@@ -58,12 +56,13 @@ rule download:
     # nodes of a cluster seldom reach the internet
     localrule: True
     params:
+        code=code_of("download"),
         address=lambda wildcards: PUBLISHED[wildcards.source].url,
         folder=lambda wildcards, output: os.path.dirname(output.record),
     message:
         "Downloading {params.address}"
     shell:
-        "python -m cotracker_pipeline.download --dataset {wildcards.source}"
+        "python -m cotracker_pipeline.download --dataset {wildcards.source:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 

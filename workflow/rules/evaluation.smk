@@ -1,6 +1,5 @@
 rule evaluate:
     input:
-        code=modules("evaluate"),
         data=shards("eval"),
         model=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/model.safetensors",
     output:
@@ -13,6 +12,7 @@ rule evaluate:
     resources:
         **job_resources("evaluate", mem_mb=1500, runtime=120, gpu=GPUS),
     params:
+        code=code_of("evaluate"),
         study=STUDY_FILE,
         evaluation=plain(STUDY.evaluation, without=["baselines"]),
     message:
@@ -25,7 +25,6 @@ rule evaluate:
 
 rule evaluate_baseline:
     input:
-        code=modules("evaluate_baseline"),
         data=shards("eval"),
     output:
         csv=f"{RESULTS}/eval/baselines/{{baseline}}/evaluation.csv",
@@ -37,6 +36,7 @@ rule evaluate_baseline:
     resources:
         **job_resources("evaluate_baseline", mem_mb=1500, runtime=120),
     params:
+        code=code_of("evaluate_baseline"),
         study=STUDY_FILE,
         max_tracks=STUDY.evaluation.max_tracks,
         query_modes=STUDY.evaluation.query_modes,
@@ -44,5 +44,5 @@ rule evaluate_baseline:
         "Evaluating the floor {wildcards.baseline}"
     shell:
         "python -m cotracker_pipeline.evaluate_baseline --config {params.study:q}"
-        " --baseline {wildcards.baseline}"
+        " --baseline {wildcards.baseline:q}"
         " --data {input.data:q} --output {output.csv:q} > {log:q} 2>&1"

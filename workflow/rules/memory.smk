@@ -1,6 +1,4 @@
 rule predict_memory:
-    input:
-        code=modules("predict_memory"),
     output:
         json=f"{RESULTS}/memory/predicted/{{variant}}.json",
     log:
@@ -11,6 +9,7 @@ rule predict_memory:
     resources:
         **job_resources("predict_memory", mem_mb=1500, runtime=20),
     params:
+        code=code_of("predict_memory"),
         study=STUDY_FILE,
         variant=variant_of,
         memory=plain(STUDY.memory),
@@ -22,8 +21,6 @@ rule predict_memory:
 
 
 rule measure_memory:
-    input:
-        code=modules("measure_memory"),
     output:
         json=f"{RESULTS}/memory/measured/{{variant}}.json",
     log:
@@ -35,6 +32,7 @@ rule measure_memory:
         # also where none is found: measurements must not run side by side
         **job_resources("measure_memory", mem_mb=8000, runtime=20, gpu=1),
     params:
+        code=code_of("measure_memory"),
         study=STUDY_FILE,
         variant=variant_of,
         memory=plain(STUDY.memory),
@@ -52,8 +50,6 @@ rule measured:
 
 
 rule plan_budgets:
-    input:
-        code=modules("plan_budgets"),
     output:
         json=BUDGETS,
     log:
@@ -64,6 +60,7 @@ rule plan_budgets:
     resources:
         **job_resources("plan_budgets", mem_mb=1500, runtime=60),
     params:
+        code=code_of("plan_budgets"),
         study=STUDY_FILE,
         recipe=plain(STUDY.recipe),
         strategy=plain(STUDY.strategy),

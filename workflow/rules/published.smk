@@ -1,7 +1,6 @@
 # checkpoints beside their published numbers: what is there of them is evaluated, without training
 rule convert_checkpoint:
     input:
-        code=modules("convert_checkpoint"),
         file=lambda wildcards: PUBLISHED_PARTS["checkpoints"][wildcards.checkpoint].file,
     output:
         model=f"{RESULTS}/checkpoints/{{checkpoint}}.safetensors",
@@ -13,6 +12,7 @@ rule convert_checkpoint:
     resources:
         **job_resources("convert_checkpoint", mem_mb=2000, runtime=10),
     params:
+        code=code_of("convert_checkpoint"),
         untold=lambda wildcards: untold(wildcards.checkpoint),
     message:
         "Converting the checkpoint {wildcards.checkpoint}"
@@ -23,7 +23,6 @@ rule convert_checkpoint:
 
 rule evaluate_published:
     input:
-        code=modules("evaluate_published"),
         data=lambda wildcards: shards_of_set(wildcards.set),
         model=f"{RESULTS}/checkpoints/{{checkpoint}}.safetensors",
     output:
@@ -36,6 +35,7 @@ rule evaluate_published:
     resources:
         **job_resources("evaluate_published", mem_mb=16000, runtime=1440, gpu=GPUS),
     params:
+        code=code_of("evaluate_published"),
         study=STUDY_FILE,
         evaluation=lambda wildcards: [
             plain(part, without=["baselines"])
@@ -51,7 +51,6 @@ rule evaluate_published:
 
 rule compare_published:
     input:
-        code=modules("compare_published"),
         numbers=getattr(STUDY.published, "numbers", []),
         evaluations=published_evaluations,
     output:
@@ -72,6 +71,7 @@ rule compare_published:
     resources:
         **job_resources("compare_published", mem_mb=500, runtime=10),
     params:
+        code=code_of("compare_published"),
         study=STUDY_FILE,
         names={part: list(known) for part, known in PUBLISHED_PARTS.items()},
     message:

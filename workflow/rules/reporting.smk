@@ -1,7 +1,6 @@
 rule tabulate:
     input:
         unpack(table_inputs),
-        code=modules("tabulate"),
     output:
         csv=f"{RESULTS}/tables/{{table}}.csv",
         markdown=f"{RESULTS}/tables/{{table}}.md",
@@ -20,6 +19,7 @@ rule tabulate:
     resources:
         **job_resources("tabulate", mem_mb=500, runtime=10),
     params:
+        code=code_of("tabulate"),
         study=STUDY_FILE,
         name=lambda wildcards: wildcards.table.removeprefix("ablation-"),
         variants=lambda wildcards: variants_of(members(wildcards.table)),
@@ -41,7 +41,6 @@ rule tabulate:
 
 rule judge:
     input:
-        code=modules("judge"),
         claims=STUDY.claims or [],
         memory=predictions(STUDY.variants),
         accuracy=evaluations(STUDY.variants),
@@ -65,6 +64,7 @@ rule judge:
     resources:
         **job_resources("judge", mem_mb=500, runtime=10),
     params:
+        code=code_of("judge"),
         study=STUDY_FILE,
         variants=variants_of(STUDY.variants),
         scale={"memory": plain(STUDY.memory), "training": plain(STUDY.training)},
@@ -78,7 +78,6 @@ rule judge:
 
 rule illustrate:
     input:
-        code=modules("illustrate"),
         memory=predictions(STUDY.variants),
         accuracy=evaluations(STUDY.variants),
         losses=losses(STUDY.variants),
@@ -121,6 +120,7 @@ rule illustrate:
     resources:
         **job_resources("illustrate", mem_mb=800, runtime=10),
     params:
+        code=code_of("illustrate"),
         study=STUDY_FILE,
         recipe=plain(STUDY.recipe),
         scale={"memory": plain(STUDY.memory), "training": plain(STUDY.training)},
@@ -136,7 +136,6 @@ rule illustrate:
 
 rule illustrate_timeline:
     input:
-        code=modules("illustrate_timeline"),
         memory=f"{RESULTS}/memory/predicted/{{variant}}.json",
     output:
         svg=report(
@@ -153,6 +152,7 @@ rule illustrate_timeline:
     resources:
         **job_resources("illustrate_timeline", mem_mb=800, runtime=10),
     params:
+        code=code_of("illustrate_timeline"),
         study=STUDY_FILE,
         variant=variant_of,
         scale=plain(STUDY.memory),
@@ -165,7 +165,6 @@ rule illustrate_timeline:
 
 rule illustrate_budgets:
     input:
-        code=modules("illustrate_budgets"),
         budgets=BUDGETS,
     output:
         svg=report(
@@ -182,6 +181,7 @@ rule illustrate_budgets:
     resources:
         **job_resources("illustrate_budgets", mem_mb=800, runtime=10),
     params:
+        code=code_of("illustrate_budgets"),
         study=STUDY_FILE,
         recipe=plain(STUDY.recipe),
         memory=plain(STUDY.memory),
@@ -194,7 +194,6 @@ rule illustrate_budgets:
 
 rule illustrate_clip:
     input:
-        code=modules("illustrate_clip"),
         data=shards("eval")[:1],
         model=f"{RESULTS}/train/{{variant}}/seed-{STUDY.training.seeds[0]}/model.safetensors",
     output:
@@ -212,6 +211,7 @@ rule illustrate_clip:
     resources:
         **job_resources("illustrate_clip", mem_mb=1500, runtime=20),
     params:
+        code=code_of("illustrate_clip"),
         study=STUDY_FILE,
         evaluation=plain(STUDY.evaluation, without=["baselines"]),
     message:

@@ -1,7 +1,6 @@
 # the shell gives way to these steps ("exec"): it would end at the signal at which they write their state
 rule warm_up:
     input:
-        code=modules("warm_up"),
         data=shards("train"),
     output:
         encoder=f"{RESULTS}/train/warm_up/encoder.safetensors",
@@ -13,6 +12,7 @@ rule warm_up:
     resources:
         **job_resources("warm_up", mem_mb=1500, runtime=240, gpu=GPUS),
     params:
+        code=code_of("warm_up"),
         study=STUDY_FILE,
         seed=STUDY.seed,
         model=plain(STUDY.training.model),
@@ -29,7 +29,6 @@ rule warm_up:
 
 rule train:
     input:
-        code=modules("train"),
         data=shards("train"),
         warm_start=warm_start(),
         initial_checkpoint=initial_checkpoint(),
@@ -44,6 +43,7 @@ rule train:
     resources:
         **job_resources("train", mem_mb=1500, runtime=2880, gpu=GPUS),
     params:
+        code=code_of("train"),
         study=STUDY_FILE,
         variant=variant_of,
         # the loss curve has a row each log_every steps
@@ -57,6 +57,6 @@ rule train:
         "Training {wildcards.variant} with seed {wildcards.seed}"
     shell:
         "exec python -m cotracker_pipeline.train --config {params.study:q}"
-        " --variant {wildcards.variant:q} --seed {wildcards.seed} --data {input.data:q}"
+        " --variant {wildcards.variant:q} --seed {wildcards.seed:q} --data {input.data:q}"
         " {params.warm_start:q} --state-dir {params.state:q}"
         " --loss-curve {output.loss_curve:q} --output {output.model:q} > {log:q} 2>&1"

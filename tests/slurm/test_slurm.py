@@ -1,12 +1,16 @@
-"""A study on a real SLURM, from an empty folder to the report."""
+"""A study on a real SLURM, from an empty folder to the report, and trainings that a fault strikes."""
+
+from concurrent.futures import Future
 
 import configuration
 import miniature
 import pytest
 from cluster import SIZE, command
+from faults import FAULTS, tables
 from miniature import Finished, accounted
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+# one file, so that one worker of pytest-xdist has them all: a machine holds one cluster
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.mark.usefixtures("cluster")
@@ -27,3 +31,18 @@ def test_only_the_measurement_had_a_gpu(undisturbed: Finished) -> None:
     allocated = {job.rule: accounted(job, "AllocTRES%99")[0] for job in undisturbed.jobs}
     with_gpu = [rule for rule, resources in allocated.items() if "gres/gpu=1" in resources]
     assert with_gpu == ["rule_measure_memory_wildcards_baseline"]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_training_recovers(name: str, undisturbed: Finished, outcomes: dict[str, Future]) -> None:
+    fault = FAULTS[name]
+    if fault.state == "OUT_OF_MEMORY" and not configuration.limits_memory():
+        pytest.skip("SLURM limits memory through cgroup v1, which cannot be written here")
+    outcome = outcomes[name].result()
+    first, *_, last = outcome.trainings
+    assert fault.state in accounted(first, "State%30")
+    assert last.state == "COMPLETED"
+    # a training that was warned has kept its state, and goes on from there; of the others nothing is left
+    assert (outcome.first_step > 0) == fault.warned
+    assert len(outcome.tables) == 4
+    assert outcome.tables == tables(undisturbed.folder)
