@@ -101,7 +101,7 @@ def strategies(study: Study, variant: Variant, team: Team = ALONE) -> list[Strat
     card = card_bytes(settings.device)
     # the smallest card of the team decides
     least = None if card is None else -team.greatest(-card)
-    with predicting(study.memory.card) as predict:
+    with predicting(study.memory.card, settings.accumulate > 1) as predict:
         found = rungs_from(question, least, predict)
     say_once(f"{variant.name} is computed by {_told(found[0])}")
     return found

@@ -343,6 +343,14 @@ def test_the_step_starts_its_processes_and_passes_on_what_signals_ask(launched):
     assert not any(worker.is_running() for worker in workers)
     assert last_line(run).startswith("stopped: SIGUSR1 came; ")
     assert "Traceback" not in run.log.read_text()
+
+
+@pytest.mark.slow
+def test_the_step_goes_on_in_new_processes_and_ends_well(launched):
+    run, process, _ = launched
+    wait_for(lambda: list(run.state.glob("state-*")))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(SECONDS) == 128 + signal.SIGTERM, run.log.read_text()
     done = subprocess.run(command(), cwd=run.folder, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stderr
     assert len(curve(run)) == MANY
