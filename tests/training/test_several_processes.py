@@ -17,7 +17,7 @@ import pytest
 import torch
 import yaml
 from killed_training import InStep, Run, signalled
-from teams import SECONDS, OfRank, TeamRun
+from teams import SECONDS, OfRank, TeamRun, free_port
 from test_faults_of_training import damage_frames, limit_files, steps_kept
 from tiny_training import CLIP, prepare
 
@@ -363,6 +363,40 @@ def test_when_torchrun_is_killed_its_processes_stop_by_themselves(launched):
     process.wait()
     wait_for(lambda: not any(alive(worker) for worker in workers))
     assert "stopped: SIGTERM came; " in run.log.read_text()
+
+
+@pytest.mark.slow
+def test_two_nodes_of_slurm_meet(tmp_path):
+    """What srun tells the task on each node; here both are this machine."""
+    run = prepared(tmp_path, 1, nodes=2)
+    told = {"SLURM_JOB_ID": str(free_port()), "SLURM_LAUNCH_NODE_IPADDR": "127.0.0.1"}
+    with run.log.open("w") as log:
+        tasks = [
+            subprocess.Popen(
+                command(),
+                cwd=tmp_path,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **told, "SLURM_STEP_NUM_NODES": "2", "SLURM_NODEID": str(node)},
+            )
+            for node in range(2)
+        ]
+    try:
+        assert [task.wait(SECONDS) for task in tasks] == [0, 0], run.log.read_text()
+    finally:
+        for task in tasks:
+            # what it has started stops by itself
+            task.kill()
+            task.wait()
+    assert len(curve(run)) == STEPS
+
+
+def test_several_nodes_need_something_that_joins_them(tmp_path):
+    run = prepared(tmp_path, 1, nodes=2)
+    done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: training.nodes is 2, but this is no step of SLURM with as many; ")
+    assert not run.state.exists()
 
 
 def alive(process: psutil.Process) -> bool:
