@@ -21,7 +21,7 @@ def test_two_nodes_train_as_one_process(tmp_path: Path) -> None:
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-4)
 
 
-CASES = {"alone": {}, "spread": {"nodes": 2, "devices": 2}}
+CASES: dict[str, dict[str, int]] = {"alone": {}, "spread": {"nodes": 2}}
 
 
 def trained(folder: Path, **keys: int) -> pd.DataFrame:

@@ -259,8 +259,8 @@ GPUS = int(STUDY.training.device == "cuda")
 
 # what starts a training on each of its machines; on one it starts its processes itself
 LAUNCHER = (
-    f"srun --ntasks-per-node=1 --cpus-per-task={STUDY.training.threads * STUDY.training.devices}"
-    " --kill-on-bad-exit=1 "
+    f"srun --nodes={STUDY.training.nodes} --ntasks={STUDY.training.nodes} --ntasks-per-node=1"
+    f" --cpus-per-task={STUDY.training.threads * STUDY.training.devices} --kill-on-bad-exit=1 "
     if STUDY.training.nodes > 1
     else ""
 )
