@@ -26,6 +26,7 @@ from rows import MACHINE_COLUMNS, add_rows, shown
 from cotracker_pipeline.config import Augmentation, Clip, load_study
 from cotracker_pipeline.data.clips import ClipDataset, Sample
 from cotracker_pipeline.data.coordinates import raster_to_index
+from cotracker_pipeline.data.division import Division
 from cotracker_pipeline.data.engine import PRESETS, render_sequence
 from cotracker_pipeline.data.loading import batches
 from cotracker_pipeline.data.store import Sequence, write_shard
@@ -143,7 +144,7 @@ def _ways(
         def clips(count: int) -> Iterable[Sample]:
             shard = folder / f"{codec}.h5"
             data = ClipDataset([shard], clip, arguments.tracks, 0, count, augmentation)
-            return batches(data, 1, 0, arguments.workers, read_ahead=2)
+            return batches(data, Division(1), 0, arguments.workers, read_ahead=2)
 
         return clips
 

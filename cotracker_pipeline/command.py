@@ -1,5 +1,6 @@
 """What the command lines of all steps share."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -30,6 +31,12 @@ def run(step: Callable[[], None]) -> None:
 def say(sentence: str) -> None:
     """A line on stderr, past the progress bar if there is one."""
     tqdm.write(sentence, file=sys.stderr)
+
+
+def say_once(sentence: str) -> None:
+    """The same, of what all processes know that torchrun has started together: the first one says it."""
+    if os.environ.get("RANK", "0") == "0":
+        say(sentence)
 
 
 def _end(sentence: str, status: int) -> NoReturn:

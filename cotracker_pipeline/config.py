@@ -423,6 +423,11 @@ class Training(Section):
     track_factor: Number = Field(1.0, gt=0, le=1, description="tracks trained with, per track of the recipe")
     seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] = Field((0,), min_length=1)
     warm_up: WarmUp | None = None
+    devices: Size = _added(1, "processes of a training on each node, each with a GPU of its own")
+    nodes: Size = _added(1, "machines of a training")
+    accumulate: Size = _added(
+        1, "parts of a process' share of the batch that are computed one after the other, for less memory"
+    )
     initial_checkpoint: Path | None = _added(
         None,
         "weights to start from, for fine-tuning: a published .pth file, or a model.safetensors of a training",
@@ -441,6 +446,26 @@ class Training(Section):
         False,
         description="leave out, with a warning, shards and sequences that are damaged, instead of ending",
     )
+
+    @property
+    def processes(self) -> int:
+        """That train together."""
+        return self.devices * self.nodes
+
+    @property
+    def part(self) -> Clip:
+        """The shape of what one process computes at once."""
+        parts = self.processes * self.accumulate
+        return self.clip.model_copy(update={"batch_size": self.clip.batch_size // parts})
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "Training":
+        if self.clip.batch_size % (self.processes * self.accumulate):
+            raise ValueError(
+                f"clip.batch_size {self.clip.batch_size} must be a multiple of devices x nodes x accumulate, "
+                f"{self.devices} x {self.nodes} x {self.accumulate}, among which a batch is divided"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_start(self) -> "Training":

@@ -2,18 +2,19 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import torch
-from torch import nn
 from tqdm import tqdm
 
-from cotracker_pipeline.command import run, say
+from cotracker_pipeline.command import run, say_once
 from cotracker_pipeline.config import BOOKKEEPING, Strategy, Study, Variant, load_study
 from cotracker_pipeline.data.checksums import digest_of_file
 from cotracker_pipeline.data.clips import ClipDataset
+from cotracker_pipeline.data.division import Division
 from cotracker_pipeline.data.loading import batches
 from cotracker_pipeline.files import atomic_path
 from cotracker_pipeline.models.build import build_model, rebuild_model
@@ -22,8 +23,10 @@ from cotracker_pipeline.models.compilation import compiled
 from cotracker_pipeline.models.pretrained import load_pretrained
 from cotracker_pipeline.models.tracker import Tracker
 from cotracker_pipeline.training.device import use_device
+from cotracker_pipeline.training.distributed import ALONE, Team, joined
 from cotracker_pipeline.training.fingerprint import fingerprint
 from cotracker_pipeline.training.keeper import Keeper
+from cotracker_pipeline.training.launching import launch, launched
 from cotracker_pipeline.training.loop import LossRow, Training
 from cotracker_pipeline.training.not_finite import NotFiniteSteps
 
@@ -33,8 +36,20 @@ def main() -> None:
     arguments = _parser().parse_args()
     study = load_study(arguments.config)
     variant = study.variant(arguments.variant)
-    first, *leaner = strategies(study, variant)
-    model = initial_model(study, variant._replace(strategy=first), arguments.seed, arguments.warm_start)
+    if study.training.processes > 1 and not launched():
+        launch(study.training, "cotracker_pipeline.train", sys.argv[1:])
+    with joined(study.training) as team:
+        train(arguments, study, variant, team)
+
+
+def train(arguments: argparse.Namespace, study: Study, variant: Variant, team: Team) -> None:
+    """Train in this process, one of ``team``."""
+    first, *leaner = team.together(lambda: strategies(study, variant, team))
+    variant_at_first = variant._replace(strategy=first)
+    model = team.together(
+        lambda: initial_model(study, variant_at_first, arguments.seed, arguments.warm_start)
+    )
+    team.share_weights(model)
     training = Training(
         model,
         variant.recipe,
@@ -43,14 +58,17 @@ def main() -> None:
         announced(leaner),
         rebuilding(study, variant),
         NotFiniteSteps(study.training.on_nan),
+        team,
+        study.training.accumulate,
     )
     start = arguments.warm_start or study.training.initial_checkpoint
     name = _fingerprint(study, variant, arguments.seed, start)
-    keeper = Keeper(training, arguments.state_dir, name, study.training.save_every)
+    keeper = Keeper(training, arguments.state_dir, name, study.training.save_every, team)
     with keeper:
         fit(training, study, variant, arguments.data, keeper.after_step)
-        _write(training, study, variant, arguments)
-        keeper.discard()
+        if team.first:
+            _write(training, study, variant, arguments)
+            keeper.discard()
 
 
 def _write(training: Training, study: Study, variant: Variant, arguments: argparse.Namespace) -> None:
@@ -69,8 +87,8 @@ def _write(training: Training, study: Study, variant: Variant, arguments: argpar
     )
 
 
-def strategies(study: Study, variant: Variant) -> list[Strategy]:
-    """That of the variant; or, if it is to be chosen, the rungs from the fastest that fits the card."""
+def strategies(study: Study, variant: Variant, team: Team = ALONE) -> list[Strategy]:
+    """That of the variant; or, if it is to be chosen, the rungs from the fastest that fits the cards."""
     if not variant.strategy.auto:
         return [variant.strategy]
     # only here, as their imports take long
@@ -81,17 +99,20 @@ def strategies(study: Study, variant: Variant) -> list[Strategy]:
 
     settings = study.training
     recipe = variant.recipe.model_copy(update={"tracks": trained_tracks(study, variant)})
-    question = Question(recipe, variant.strategy, settings.clip, settings.model, card=study.memory.card)
-    with predicting(study.memory.card) as predict:
-        found = rungs_from(question, card_bytes(settings.device), predict)
-    say(f"{variant.name} is computed by {_told(found[0])}")
+    question = Question(recipe, variant.strategy, settings.part, settings.model, card=study.memory.card)
+    card = card_bytes(settings.device)
+    # the smallest card of the team decides
+    least = None if card is None else -team.greatest(-card)
+    with predicting(study.memory.card, settings.accumulate > 1) as predict:
+        found = rungs_from(question, least, predict)
+    say_once(f"{variant.name} is computed by {_told(found[0])}")
     return found
 
 
 def announced(leaner: Iterable[Strategy]) -> Iterator[Strategy]:
     """Say so whenever one is taken."""
     for strategy in leaner:
-        say(f"memory ran out; the step is repeated by {_told(strategy)}")
+        say_once(f"memory ran out; the step is repeated by {_told(strategy)}")
         yield strategy
 
 
@@ -99,7 +120,7 @@ def _told(strategy: Strategy) -> str:
     return json.dumps(strategy.model_dump(exclude_defaults=True))
 
 
-def rebuilding(study: Study, variant: Variant) -> Callable[[nn.Module, Strategy], nn.Module]:
+def rebuilding(study: Study, variant: Variant) -> Callable[[Tracker, Strategy], Tracker]:
     """How to compute a model by another strategy."""
     return lambda model, strategy: compiled(
         rebuild_model(model, study.training.model, variant.recipe, strategy), strategy
@@ -118,7 +139,7 @@ def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | 
     if study.training.initial_checkpoint is not None:
         path = study.training.initial_checkpoint
         for warning in load_pretrained(path, model, study.training.model, variant.recipe):
-            say(warning)
+            say_once(warning)
     return compiled(model.to(device), variant.strategy)
 
 
@@ -129,28 +150,33 @@ def fit(
     settings = study.training
     steps = variant.recipe.steps
     batch_size = settings.clip.batch_size
-    data = ClipDataset(
-        shards,
-        settings.clip,
-        trained_tracks(study, variant),
-        training.seed,
-        steps * batch_size,
-        settings.augmentation,
-        settings.skip_damaged,
-        settings.pace,
+    team = training.team
+    division = Division(batch_size, team.size, team.rank, settings.accumulate)
+    data = team.together(
+        lambda: ClipDataset(
+            shards,
+            settings.clip,
+            trained_tracks(study, variant),
+            training.seed,
+            steps * batch_size,
+            settings.augmentation,
+            settings.skip_damaged,
+            settings.pace,
+        )
     )
 
     def clips(step: int) -> str:
         return data.origins(step, batch_size)
 
-    with tqdm(total=steps, initial=training.step, desc=variant.name, unit="step") as bar:
+    bar = tqdm(total=steps, initial=training.step, desc=variant.name, unit="step", disable=not team.first)
+    with bar:
 
         def show(row: LossRow) -> None:
             bar.set_postfix(loss=f"{row.loss:.3f}", refresh=False)
             bar.update(row.step - bar.n)
 
         training.run(
-            batches(data, batch_size, training.step, settings.workers, settings.read_ahead),
+            batches(data, division, training.step, settings.workers, settings.read_ahead),
             settings.log_every,
             after_step,
             show,
@@ -162,7 +188,7 @@ def _told_skipped(steps: list[int]) -> dict[str, str]:
     """What the model's file says about steps that were left out; nothing when none was."""
     if not steps:
         return {}
-    say(f"{len(steps)} steps were skipped as their loss was not finite: {', '.join(map(str, steps))}")
+    say_once(f"{len(steps)} steps were skipped as their loss was not finite: {', '.join(map(str, steps))}")
     return {"skipped_steps": json.dumps(steps)}
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import Study, Training, WarmUp, load_study
 from cotracker_pipeline.data.clips import ClipDataset
+from cotracker_pipeline.data.division import Division
 from cotracker_pipeline.data.loading import batches
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.models.checkpoints import save_weights
@@ -36,7 +37,7 @@ def main() -> None:
         data = clips(arguments.data, study.training, settings, study.seed)
         first, workers, read_ahead = matching.step, study.training.workers, study.training.read_ahead
         with tqdm(total=settings.steps, initial=first, desc="warm-up", unit="step") as bar:
-            for batch in batches(data, settings.clip.batch_size, first, workers, read_ahead):
+            for batch in batches(data, Division(settings.clip.batch_size), first, workers, read_ahead):
                 try:
                     loss = matching.take(batch)
                 except FloatingPointError as error:

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import Dataset, default_collate
 
 from cotracker_pipeline.data.clips import ClipDataset, Sample
+from cotracker_pipeline.data.division import Division
 from cotracker_pipeline.errors import UserError
 
 #: How torch says that a process that reads is no more; there is no class of its own.
@@ -15,23 +16,23 @@ _DEAD_WORKER = re.compile(r"DataLoader worker \(pid\(?s?\)?:? ([\d, ]+)\)")
 
 
 def batches(
-    dataset: ClipDataset, batch_size: int, first: int, workers: int, read_ahead: int
+    dataset: ClipDataset, division: Division, first: int, workers: int, read_ahead: int
 ) -> Iterator[Sample]:
-    """Batches of ``dataset`` in order, from batch number ``first`` on; the last may not be cut.
+    """What this process computes of ``dataset``, in order: the parts of batch number ``first``, of the next…
 
     Args:
-        dataset: the samples; its length is a multiple of ``batch_size``.
-        batch_size: samples per batch.
+        dataset: the samples; its length is a multiple of the batch.
+        division: of each batch.
         first: number of the first batch, so that a training may continue.
         workers: processes that read; 0 reads in this one, when a batch is asked for.
-        read_ahead: batches that each worker prepares before they are asked for.
+        read_ahead: parts that each worker prepares before they are asked for.
 
     Raises:
         UserError: when data cannot be read, or a worker dies or runs out of memory.
     """
     loader = torch.utils.data.DataLoader(
-        _Told(dataset, first * batch_size),
-        batch_size,
+        _Told(dataset, division, first * division.of_process),
+        division.at_once,
         # torch draws a seed here; a continued training has drawn it already
         generator=torch.Generator() if first else None,
         num_workers=workers,
@@ -56,21 +57,22 @@ def batches(
 
 
 class _Told(Dataset[Sample | UserError]):
-    """The samples of ``dataset`` from ``first`` on; an error is one of them.
+    """The samples of this process but the ``first`` ones; an error is one of them.
 
     Raised in a worker it would reach this process with the traceback in its sentence.
     """
 
-    def __init__(self, dataset: ClipDataset, first: int) -> None:
+    def __init__(self, dataset: ClipDataset, division: Division, first: int) -> None:
         self.dataset = dataset
+        self.division = division
         self.first = first
 
     def __len__(self) -> int:
-        return len(self.dataset) - self.first
+        return len(self.dataset) // self.division.processes - self.first
 
     def __getitem__(self, index: int) -> Sample | UserError:
         try:
-            return self.dataset[self.first + index]
+            return self.dataset[self.division.sample(self.first + index)]
         except UserError as error:
             return error
         except MemoryError:

@@ -79,14 +79,16 @@ def predict_peak_memory(
     clip: Clip,
     model: ModelSize = ModelSize(),  # noqa: B008  immutable
     card: Card = Card(),  # noqa: B008  immutable
+    accumulates: bool = False,
 ) -> Prediction:
     """Predict the memory of one training step in the steady state.
 
     Args:
         recipe, strategy: what is trained, and how it is computed.
-        clip: shape of the batch.
+        clip: shape of the batch; of a divided one, of what a process computes at once.
         model: sizes of the model.
         card: what context and libraries take of it, and how its allocator works.
+        accumulates: whether the step adds its gradients to those of a part of the batch that came before.
 
     Raises:
         UserError: when the model cannot process such a clip.
@@ -94,7 +96,7 @@ def predict_peak_memory(
 
     with _collector_paused(), _too_small_named(clip):
         # lives to the end of this function, and so do parameters, optimiser state and batch in the events
-        step = assemble_step(recipe, strategy, clip, model, "meta")
+        step = assemble_step(recipe, strategy, clip, model, "meta")._replace(accumulates=accumulates)
         tracker = track_training_step(step)
         reserved = reservation(tracker.events, card)
         steps = timeline(tracker.ledger)

@@ -40,6 +40,7 @@ class TrainingStep(NamedTuple):
         loss: the scalar loss of the model on the batch.
         optimiser: over the model's parameters.
         largest_norm: of the clipped gradient.
+        accumulates: whether it adds its gradients to those of a part of the batch that came before.
     """
 
     model: nn.Module
@@ -47,6 +48,7 @@ class TrainingStep(NamedTuple):
     loss: Callable[[nn.Module, Batch], Tensor]
     optimiser: Optimizer
     largest_norm: float
+    accumulates: bool = False
 
 
 def track_training_step(step: TrainingStep) -> MemoryTracker:
@@ -97,6 +99,8 @@ def _track(step: TrainingStep, execute: Execute, excluded: Collection[Hashable])
         for parameter in step.model.parameters():
             hook = parameter.register_post_accumulate_grad_hook(_gradient_label(tracker))
             hooks.callback(hook.remove)
+        if step.accumulates:
+            tracker.register(GRADIENTS, _earlier_gradients(step.model))
         with tracker:
             _run(step, tracker, _repetition(step.model, tracker, trace, device, excluded))
     return tracker
@@ -137,6 +141,15 @@ def _fill_optimiser_state(step: TrainingStep) -> None:
         parameter.grad = torch.zeros_like(parameter)
     step.optimiser.step()
     step.optimiser.zero_grad(set_to_none=True)
+
+
+def _earlier_gradients(model: nn.Module) -> list[Tensor]:
+    """Those that the first part of a batch leaves behind, as its sum has begun."""
+    gradients = []
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+        gradients.append(parameter.grad)
+    return gradients
 
 
 def _optimiser_state(optimiser: Optimizer) -> list[Tensor]:

@@ -23,7 +23,7 @@ from cotracker_pipeline.models.encoder import Encoder
 from cotracker_pipeline.models.first_estimate import FIRST_ESTIMATES
 from cotracker_pipeline.models.local_correlation import LocalCorrelation
 from cotracker_pipeline.models.precision import autocast, computed_dtype
-from cotracker_pipeline.models.predictions import WindowPredictions, from_query_on
+from cotracker_pipeline.models.predictions import WindowPredictions
 from cotracker_pipeline.models.recomputation import recompute, recompute_if
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
 from cotracker_pipeline.models.transformer import UpdateTransformer
@@ -70,6 +70,7 @@ class CoTracker2(WindowedTracker):
     """
 
     probabilities = 1
+    predictions = WindowPredictions
 
     def __init__(
         self,
@@ -129,7 +130,7 @@ class CoTracker2(WindowedTracker):
         coords, logits, (window_coords, window_logits) = tracked
         if not is_train:
             return coords, logits.sigmoid(), None
-        mask = from_query_on(queries, maps.shape[1])
+        mask = self.trained_frames(queries, maps.shape[1])
         return coords, logits.sigmoid(), WindowPredictions(window_coords, window_logits, mask)
 
     def _track(

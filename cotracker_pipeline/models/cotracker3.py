@@ -48,6 +48,7 @@ class CoTracker3(Tracker):
     """
 
     updateformer: ConfidentUpdateTransformer
+    predictions = ConfidentPredictions
 
     def __init__(
         self,

@@ -26,6 +26,10 @@ class CoTracker3Offline(CoTracker3):
         """One: the clip."""
         return [range(frames)]
 
+    def trained_frames(self, queries: Tensor, frames: int) -> Tensor:
+        """All."""
+        return torch.ones_like(queries[:, None, :, 0], dtype=torch.bool).expand(-1, frames, -1)
+
     def track(
         self,
         maps: Tensor,
@@ -38,7 +42,7 @@ class CoTracker3Offline(CoTracker3):
         del active_tracks
         with autocast(self.strategy.precision, maps.device):
             states = self._track(maps, queries, iters)
-        mask = torch.ones_like(states[-1][..., 0], dtype=torch.bool) if is_train else None
+        mask = self.trained_frames(queries, maps.shape[1]) if is_train else None
         return self._tracked(states[-1], [states], mask)
 
     def _track(self, maps: Tensor, queries: Tensor, iters: int) -> list[Tensor]:

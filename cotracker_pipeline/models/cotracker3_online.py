@@ -12,7 +12,6 @@ from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import build_pyramid
 from cotracker_pipeline.models.cotracker3 import CoTracker3, Tracked, unrefined
 from cotracker_pipeline.models.precision import autocast, computed_dtype
-from cotracker_pipeline.models.predictions import from_query_on
 from cotracker_pipeline.models.windowed import Found, WindowedTracker
 from cotracker_pipeline.models.windows import carry, overwrite
 
@@ -44,7 +43,8 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
         """As ``Tracker``."""
         with autocast(self.strategy.precision, maps.device):
             state, windows = self._track_queried(maps, iters, queries, active_tracks)
-        return self._tracked(state, windows, from_query_on(queries, maps.shape[1]) if is_train else None)
+        mask = self.trained_frames(queries, maps.shape[1]) if is_train else None
+        return self._tracked(state, windows, mask)
 
     def _track(
         self, maps: Tensor, iters: int, queries: Tensor, counts: Sequence[int] | None = None

@@ -1,10 +1,10 @@
 """What trackers return in training: the predictions of every window and iteration."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import mul
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -34,6 +34,13 @@ class WindowPredictions:
     visibility_logits: list[Tensor]
     mask: Tensor
 
+    @classmethod
+    def blank(cls, windows: Sequence[range], mask: Tensor, iterations: int) -> Self:
+        """Zeros in all ``windows`` and ``iterations``, for the sake of the ``mask`` (B, T, N)."""
+        logits = _blank_logits(windows, mask)
+        coords = [[each[..., None].expand(*each.shape, 2)] * iterations for each in logits]
+        return cls(coords, logits, mask)
+
     @property
     def visibility(self) -> list[Tensor]:
         """Per window, probabilities (B, n, N)."""
@@ -57,6 +64,13 @@ class ConfidentPredictions:
     confidence_logits: list[list[Tensor]]
     mask: Tensor
 
+    @classmethod
+    def blank(cls, windows: Sequence[range], mask: Tensor, iterations: int) -> Self:
+        """As ``WindowPredictions.blank``."""
+        blank = WindowPredictions.blank(windows, mask, iterations)
+        logits = [[each] * iterations for each in blank.visibility_logits]
+        return cls(blank.coords, logits, logits, mask)
+
     @property
     def visibility(self) -> list[list[Tensor]]:
         """Per window and iteration, probabilities (B, n, N)."""
@@ -69,6 +83,13 @@ class ConfidentPredictions:
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.coords, self.visibility, self.confidence, self.mask))
+
+
+def _blank_logits(windows: Sequence[range], mask: Tensor) -> list[Tensor]:
+    """Zeros (B, n, N) in each window."""
+    batch, frames, tracks = mask.shape
+    lengths = [min(window.stop, frames) - window.start for window in windows]
+    return [mask.new_zeros((), dtype=torch.float32).expand(batch, length, tracks) for length in lengths]
 
 
 def _probabilities(windows: list[list[Tensor]]) -> list[list[Tensor]]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from einops import rearrange
@@ -13,6 +13,7 @@ from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.encoder import Encoder, encode_video, normalised
 from cotracker_pipeline.models.offload import offloading
 from cotracker_pipeline.models.precision import autocast
+from cotracker_pipeline.models.predictions import ConfidentPredictions, WindowPredictions, from_query_on
 from cotracker_pipeline.models.recomputation import recompute_if
 from cotracker_pipeline.models.transformer import UpdateTransformer
 
@@ -26,6 +27,8 @@ class Tracker(nn.Module, ABC):
     """
 
     updateformer: UpdateTransformer
+    #: What the forward pass returns in training.
+    predictions: ClassVar[type[WindowPredictions] | type[ConfidentPredictions]]
 
     def __init__(self, encoder: Encoder, strategy: Strategy) -> None:
         super().__init__()
@@ -77,6 +80,16 @@ class Tracker(nn.Module, ABC):
     @abstractmethod
     def windows(self, frames: int) -> list[range]:
         """The frames that are refined together, of a clip of ``frames``; the last may reach beyond it."""
+
+    def trained_frames(self, queries: Tensor, frames: int) -> Tensor:
+        """(B, T, N) boolean: the frames in which the positions of ``queries`` (B, N, 3) are trained."""
+        return from_query_on(queries, frames)
+
+    def blank_predictions(
+        self, queries: Tensor, frames: int, iters: int
+    ) -> WindowPredictions | ConfidentPredictions:
+        """What training sees of ``queries`` (B, N, 3) in a clip of ``frames``, with zeros as predictions."""
+        return self.predictions.blank(self.windows(frames), self.trained_frames(queries, frames), iters)
 
     @abstractmethod
     def _features(self, images: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cotracker_pipeline.models.predictions import ConfidentPredictions
-from cotracker_pipeline.training.losses import LossTerms, masked_mean, sequence_loss, window_spans
+from cotracker_pipeline.training.losses import LossTerms, Total, masked_mean, sequence_loss, window_spans
 
 #: Weights of the loss of positions, in pixels, relative to those of visibility and of confidence.
 VISIBLE_WEIGHT, OCCLUDED_WEIGHT = 0.05, 0.01
@@ -41,6 +41,7 @@ def confident_tracking_loss(
     kind: Literal["corrected", "published"] = "corrected",
     position_loss: Literal["huber", "l1"] = "huber",
     only_visible: bool = False,
+    total: Total = torch.sum,
 ) -> LossTerms:
     """The training loss of one batch.
 
@@ -52,6 +53,7 @@ def confident_tracking_loss(
         kind: which form of the loss.
         position_loss: how the positions of visible points are compared.
         only_visible: leave out the positions of occluded points.
+        total: what masked entries are counted by.
     """
     valid = valid.float() * predictions.mask
     visibility = visibility.float()
@@ -61,12 +63,13 @@ def confident_tracking_loss(
     if kind == "published":
         occluded_distance = torch.abs
         known, rated, shown = everywhere, everywhere, visibility
-    positions = VISIBLE_WEIGHT * _of_positions(predictions, trajectory, seen, distance)
+    positions = VISIBLE_WEIGHT * _of_positions(predictions, trajectory, seen, distance, total)
     if not only_visible:
-        occluded = _of_positions(predictions, trajectory, valid * (1 - visibility), occluded_distance)
+        hidden = valid * (1 - visibility)
+        occluded = _of_positions(predictions, trajectory, hidden, occluded_distance, total)
         positions = positions + OCCLUDED_WEIGHT * occluded
-    of_visibility = _of_visibility(predictions, visibility, known)
-    of_confidence = _of_confidence(predictions, trajectory, shown, rated)
+    of_visibility = _of_visibility(predictions, visibility, known, total)
+    of_confidence = _of_confidence(predictions, trajectory, shown, rated, total)
     return LossTerms(positions + of_visibility + of_confidence, positions, of_visibility, of_confidence)
 
 
@@ -75,20 +78,26 @@ def _of_positions(
     trajectory: Tensor,
     weights: Tensor,
     distance: Callable[[Tensor], Tensor],
+    total: Total,
 ) -> Tensor:
     """Mean over windows of the weighted distances from the trajectory."""
     windows = zip(predictions.coords, window_spans(predictions.coords), strict=True)
     return torch.stack(
-        [sequence_loss(coords, trajectory[:, span], weights[:, span], distance) for coords, span in windows]
+        [
+            sequence_loss(coords, trajectory[:, span], weights[:, span], distance, total)
+            for coords, span in windows
+        ]
     ).mean()
 
 
-def _of_visibility(predictions: ConfidentPredictions, visibility: Tensor, known: Tensor) -> Tensor:
+def _of_visibility(
+    predictions: ConfidentPredictions, visibility: Tensor, known: Tensor, total: Total
+) -> Tensor:
     """Mean over windows and iterations of the cross-entropy where visibility is known."""
     windows = zip(predictions.visibility_logits, window_spans(predictions.coords), strict=True)
     return torch.stack(
         [
-            masked_mean(cross_entropy(logits, visibility[:, span]), known[:, span])
+            masked_mean(cross_entropy(logits, visibility[:, span]), known[:, span], total)
             for iterations, span in windows
             for logits in iterations
         ]
@@ -96,7 +105,7 @@ def _of_visibility(predictions: ConfidentPredictions, visibility: Tensor, known:
 
 
 def _of_confidence(
-    predictions: ConfidentPredictions, trajectory: Tensor, shown: Tensor, rated: Tensor
+    predictions: ConfidentPredictions, trajectory: Tensor, shown: Tensor, rated: Tensor, total: Total
 ) -> Tensor:
     """Mean over windows and iterations, and over what is ``rated``, of the cross-entropy where points are
     ``shown``.
@@ -105,7 +114,9 @@ def _of_confidence(
     windows = zip(predictions.confidence_logits, predictions.coords, spans, strict=True)
     return torch.stack(
         [
-            masked_mean(shown[:, span] * confidence_loss(logits, coords, trajectory[:, span]), rated[:, span])
+            masked_mean(
+                shown[:, span] * confidence_loss(logits, coords, trajectory[:, span]), rated[:, span], total
+            )
             for iterations, positions, span in windows
             for logits, coords in zip(iterations, positions, strict=True)
         ]

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
@@ -10,9 +11,13 @@ from torch import Tensor, nn
 
 from cotracker_pipeline.config import Recipe, Strategy
 from cotracker_pipeline.data.clips import Sample
+from cotracker_pipeline.data.division import Division
 from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.models.tracker import Tracker
+from cotracker_pipeline.training.counting import counted, replayed
+from cotracker_pipeline.training.distributed import ALONE, Team
 from cotracker_pipeline.training.host_memory import raise_if_host_is_full
-from cotracker_pipeline.training.losses import LossTerms
+from cotracker_pipeline.training.losses import LossTerms, Total
 from cotracker_pipeline.training.not_finite import NotFiniteSteps
 from cotracker_pipeline.training.objective import training_loss
 from cotracker_pipeline.training.optimisation import claim_step, make_optimiser
@@ -36,6 +41,28 @@ class LossRow(NamedTuple):
     confidence_loss: float = 0.0
 
 
+class Part(NamedTuple):
+    """What is computed at once: samples, their queries (B, N, 3), and what their loss is to count.
+
+    ``counts`` (n,) are those of the whole batch, in order; None for a batch that is not divided.
+    """
+
+    samples: Sample
+    queries: Tensor
+    counts: Tensor | None
+
+
+class Attempt(NamedTuple):
+    """How a forward and backward pass ended, and its losses; added up over parts and processes."""
+
+    out_of_memory: float = 0
+    not_finite: float = 0
+    loss: float = 0
+    coordinate_loss: float = 0
+    visibility_loss: float = 0
+    confidence_loss: float = 0
+
+
 @dataclass
 class Training:
     """A model in training.
@@ -49,15 +76,19 @@ class Training:
             with the next one, and training goes on with it.
         rebuild: the model with the very same parameters, computed by another strategy.
         not_finite: what becomes of steps whose loss or gradient is not finite.
+        team: the processes that train it together, each by a ``Training`` of its own.
+        accumulate: parts that this process computes of a batch, one after the other.
     """
 
-    model: nn.Module
+    model: Tracker
     recipe: Recipe
     seed: int
     strategy: Strategy = Strategy()  # noqa: RUF009  immutable
     leaner: Iterator[Strategy] = field(default_factory=lambda: iter(()))
-    rebuild: Callable[[nn.Module, Strategy], nn.Module] = lambda model, _: model
+    rebuild: Callable[[Tracker, Strategy], Tracker] = lambda model, _: model
     not_finite: NotFiniteSteps = field(default_factory=NotFiniteSteps)
+    team: Team = ALONE
+    accumulate: int = 1
     step: int = 0
     rungs_left_behind: int = 0
     curve: list[LossRow] = field(default_factory=list)
@@ -78,7 +109,7 @@ class Training:
         """Train to the recipe's last step.
 
         Args:
-            batches: one per step that is left.
+            batches: for each step that is left, the parts that this process computes of its batch.
             log_every: steps between rows of the loss curve.
             after_step: keeps the state, for example; may end the training by an exception.
             progress: told every row.
@@ -91,7 +122,7 @@ class Training:
         """
         self.model.train()
         since = time.perf_counter()
-        for batch in batches:
+        for batch in self.team.each(_groups(batches, self.accumulate)):
             terms = self._terms(batch)
             if terms is None:
                 self.not_finite.meet(self.step + 1, clips(self.step))
@@ -132,22 +163,30 @@ class Training:
         self.record = list(state["record"])
         restore_random_state(state["random"])
 
-    def _terms(self, batch: Sample) -> tuple[float, ...] | None:
+    def _terms(self, batch: list[Sample]) -> tuple[float, ...] | None:
         """What a step has to tell; None when it is not finite, and then nothing was updated."""
+        parts = self._parts(batch)
+        while (done := self._together(parts)).out_of_memory:
+            self._become_leaner()
         try:
-            while (terms := self._attempt(batch)) is None:
-                self._become_leaner()
+            return self._update(done)
         except FloatingPointError:
             self.optimiser.zero_grad(set_to_none=True)
             return None
-        return terms
 
-    def _attempt(self, batch: Sample) -> tuple[float, ...] | None:
-        """What ``_train_step`` returns; None when memory ran out, and then nothing has changed."""
+    def _together(self, parts: list[Part]) -> Attempt:
+        """An attempt of all processes: what happened to one of them is known to all."""
+        attempt = self.team.together(lambda: self._attempt(parts))
+        return Attempt(*self.team.total(torch.tensor(attempt, dtype=torch.float64)).tolist())
+
+    def _attempt(self, parts: list[Part]) -> Attempt:
+        """The gradients of this process; when memory ran out, only they have changed."""
         try:
-            return self._train_step(batch)
+            return self._passes(parts)
         except torch.OutOfMemoryError:
-            return None
+            return Attempt(out_of_memory=1)
+        except FloatingPointError:
+            return Attempt(not_finite=1)
         except RuntimeError as error:
             raise_if_host_is_full(error)
             raise
@@ -172,31 +211,82 @@ class Training:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _train_step(self, batch: Sample) -> tuple[float, ...]:
-        """Loss, coordinate, visibility and confidence loss, gradient norm and learning rate of one step."""
-        learning_rate = self.schedule.get_last_lr()[0]
+    def _passes(self, parts: list[Part]) -> Attempt:
+        """Forward and backward, part by part: gradients add up."""
         self.optimiser.zero_grad(set_to_none=True)
-        terms = self._loss(batch)
-        # before the backward pass: sampling at positions that are not finite crashes it
-        _check_finite(terms.total)
-        terms.total.backward()
+        losses = torch.zeros(4, dtype=torch.float64)
+        for part in parts:
+            terms = self._loss(part)
+            # before the backward pass: sampling at positions that are not finite crashes it
+            _check_finite(terms.total)
+            terms.total.backward()
+            values = [0.0 if term is None else term.item() for term in terms]
+            losses += torch.tensor(values, dtype=torch.float64)
+        claim_step(self.optimiser)
+        return Attempt(0, 0, *losses.tolist())
+
+    def _update(self, done: Attempt) -> tuple[float, ...]:
+        """Loss, coordinate, visibility and confidence loss, gradient norm and learning rate of one step.
+
+        Raises:
+            FloatingPointError: when loss or gradient is not finite; nothing was updated.
+        """
+        if done.not_finite:
+            raise FloatingPointError
+        learning_rate = self.schedule.get_last_lr()[0]
+        self.team.add_gradients(self.model.parameters())
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.gradient_clip)
         _check_finite(norm)
-        claim_step(self.optimiser)
         self.optimiser.step()
         self.schedule.step()
-        losses = (0.0 if term is None else term.item() for term in terms)
-        return (*losses, norm.item(), float(learning_rate))
+        return (*done[2:], norm.item(), float(learning_rate))
 
-    def _loss(self, batch: Sample) -> LossTerms:
-        device = next(self.model.parameters()).device
-        video, trajectory, visibility, valid = (part.to(device, non_blocking=True) for part in batch)
+    def _parts(self, batch: list[Sample]) -> list[Part]:
+        """``batch`` with what depends on the whole batch, of which it may be only a part."""
+        division = Division(
+            sum(len(each.video) for each in batch) * self.team.size,
+            self.team.size,
+            self.team.rank,
+            self.accumulate,
+        )
+        parts = [self._part(samples, division, number) for number, samples in enumerate(batch)]
+        if division.parts == 1:
+            return parts
+        counts = torch.stack([self._counts(part) for part in parts]).sum(dim=0)
+        counts = self.team.total(counts)
+        return [part._replace(counts=counts) for part in parts]
+
+    def _part(self, samples: Sample, division: Division, number: int) -> Part:
+        """``samples`` and their queries; a sample without sense counts for nothing."""
+        queries = self._queries(samples, division, number)
+        queries, trajectory, valid = without_nonsense(queries, samples.trajectory, samples.valid)
+        return Part(samples._replace(trajectory=trajectory, valid=valid), queries, None)
+
+    def _queries(self, samples: Sample, division: Division, part: int) -> Tensor:
         # the step names the random numbers, so that a continued training draws the same ones
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
-        queries = sample_training_queries(trajectory, visibility, generator, self.recipe.query_sampling)
-        queries, trajectory, valid = without_nonsense(queries, trajectory, valid)
+        return sample_training_queries(
+            samples.trajectory,
+            samples.visibility,
+            generator,
+            self.recipe.query_sampling,
+            division.batch_size,
+            division.place(part),
+        )
+
+    def _counts(self, part: Part) -> Tensor:
+        """(n,) what the loss of a part counts of itself, which no prediction changes."""
+        samples, queries, _ = part
+        blank = self.model.blank_predictions(queries, samples.video.shape[1], self.recipe.iterations)
+        return counted(lambda total: training_loss(blank, *samples[1:], self.recipe, total))
+
+    def _loss(self, part: Part) -> LossTerms:
+        device = next(self.model.parameters()).device
+        video, trajectory, visibility, valid = (each.to(device, non_blocking=True) for each in part.samples)
+        queries = part.queries.to(device, non_blocking=True)
+        total: Total = torch.sum if part.counts is None else replayed(part.counts.to(device))
         *_, predictions = self.model(video.float(), queries, self.recipe.iterations, is_train=True)
-        return training_loss(predictions, trajectory, visibility, valid, self.recipe)
+        return training_loss(predictions, trajectory, visibility, valid, self.recipe, total)
 
     def _log(self, progress: Callable[[LossRow], None]) -> None:
         loss, coordinate, visibility, confidence, norm, _, seconds = (
@@ -207,6 +297,13 @@ class Training:
         self.curve.append(row)
         self.record = []
         progress(row)
+
+
+def _groups(batches: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
+    """``batches``, so many at a time."""
+    batches = iter(batches)
+    while group := list(islice(batches, size)):
+        yield group
 
 
 def _check_finite(value: Tensor) -> None:

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from cotracker_pipeline.models.predictions import WindowPredictions
 
+#: How many entries of a mask a mean is taken over: where a batch is divided, those of its other parts, too.
+Total = Callable[[Tensor], Tensor]
+
 #: Weight of an iteration relative to the next one.
 ITERATION_DECAY = 0.8
 #: Weight of the visibility loss relative to the coordinate loss in pixels.
@@ -35,6 +38,7 @@ def tracking_loss(
     visibility: Tensor,
     valid: Tensor,
     kind: Literal["corrected", "published"] = "corrected",
+    total: Total = torch.sum,
 ) -> LossTerms:
     """The training loss of one batch.
 
@@ -44,20 +48,21 @@ def tracking_loss(
         visibility: (B, T, N) boolean or 0..1.
         valid: (B, T, N) boolean or 0..1, where the position is known.
         kind: which form of the loss.
+        total: what masked entries are counted by.
     """
     valid = valid.float() * predictions.mask
     visibility = visibility.float()
     spans = window_spans(predictions.coords)
     coordinate = torch.stack(
         [
-            sequence_loss(iterations, trajectory[:, span], valid[:, span])
+            sequence_loss(iterations, trajectory[:, span], valid[:, span], total=total)
             for iterations, span in zip(predictions.coords, spans, strict=True)
         ]
     )
     scores = predictions.visibility_logits if kind == "corrected" else predictions.visibility
     balanced = torch.stack(
         [
-            balanced_cross_entropy(score, visibility[:, span], valid[:, span])
+            balanced_cross_entropy(score, visibility[:, span], valid[:, span], total)
             for score, span in zip(scores, spans, strict=True)
         ]
     )
@@ -74,6 +79,7 @@ def sequence_loss(
     target: Tensor,
     valid: Tensor,
     distance: Callable[[Tensor], Tensor] = torch.abs,
+    total: Total = torch.sum,
 ) -> Tensor:
     """Distance of one window's iterations from the truth, later iterations weighing more.
 
@@ -82,29 +88,31 @@ def sequence_loss(
         target: (B, S, N, 2).
         valid: (B, S, N) weights 0..1.
         distance: of a difference along one axis.
+        total: what masked entries are counted by.
     """
     distances = torch.stack(
-        [masked_mean(distance(prediction - target).mean(dim=-1), valid) for prediction in predictions]
+        [masked_mean(distance(prediction - target).mean(dim=-1), valid, total) for prediction in predictions]
     )
     age = torch.arange(len(predictions) - 1, -1, -1, dtype=distances.dtype, device=distances.device)
     return (distances * ITERATION_DECAY**age).mean()
 
 
-def balanced_cross_entropy(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+def balanced_cross_entropy(logits: Tensor, target: Tensor, valid: Tensor, total: Total = torch.sum) -> Tensor:
     """Cross-entropy of visibility, visible and hidden frames weighing the same.
 
     Args:
         logits, target, valid: (B, S, N); target and valid 0..1.
+        total: what masked entries are counted by.
     """
     visible = (target > 0.95).to(logits.dtype)
     hidden = (target < 0.05).to(logits.dtype)
     loss = F.softplus(-logits * (2 * visible - 1))
-    return masked_mean(loss, visible * valid) + masked_mean(loss, hidden * valid)
+    return masked_mean(loss, visible * valid, total) + masked_mean(loss, hidden * valid, total)
 
 
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of ``values`` where ``mask`` is 1; zero for an empty mask."""
-    return (values * mask).sum() / (1e-6 + mask.sum())
+def masked_mean(values: Tensor, mask: Tensor, total: Total = torch.sum) -> Tensor:
+    """Mean of ``values`` where ``mask`` is 1, or their part of that of ``total``; zero for an empty mask."""
+    return (values * mask).sum() / (1e-6 + total(mask))
 
 
 def window_spans(coords: Sequence[Sequence[Tensor]]) -> list[slice]:

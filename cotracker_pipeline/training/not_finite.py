@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cotracker_pipeline.command import say
+from cotracker_pipeline.command import say_once
 from cotracker_pipeline.errors import UserError
 
 #: So many in a row are no accident.
@@ -44,4 +44,4 @@ class NotFiniteSteps:
                 f"them step {step}, of {clips}; lower recipe.learning_rate"
             )
         told = f"{len(self.skipped)} so far"
-        say(f"warning: step {step}, of {clips}, is skipped as its loss is not finite ({told})")
+        say_once(f"warning: step {step}, of {clips}, is skipped as its loss is not finite ({told})")

@@ -1,11 +1,12 @@
 """The loss that a recipe trains, of whichever tracker."""
 
+import torch
 from torch import Tensor
 
 from cotracker_pipeline.config import Recipe
 from cotracker_pipeline.models.predictions import ConfidentPredictions, WindowPredictions
 from cotracker_pipeline.training.confident_losses import confident_tracking_loss
-from cotracker_pipeline.training.losses import LossTerms, tracking_loss
+from cotracker_pipeline.training.losses import LossTerms, Total, tracking_loss
 
 
 def training_loss(
@@ -14,6 +15,7 @@ def training_loss(
     visibility: Tensor,
     valid: Tensor,
     recipe: Recipe,
+    total: Total = torch.sum,
 ) -> LossTerms:
     """The loss of one batch.
 
@@ -23,9 +25,10 @@ def training_loss(
         visibility: (B, T, N) boolean or 0..1.
         valid: (B, T, N) boolean or 0..1, where the position is known.
         recipe: which form of the loss.
+        total: what masked entries are counted by.
     """
     if isinstance(predictions, WindowPredictions):
-        return tracking_loss(predictions, trajectory, visibility, valid, recipe.loss)
+        return tracking_loss(predictions, trajectory, visibility, valid, recipe.loss, total)
     return confident_tracking_loss(
         predictions,
         trajectory,
@@ -34,4 +37,5 @@ def training_loss(
         recipe.loss,
         recipe.position_loss,
         recipe.only_visible,
+        total,
     )

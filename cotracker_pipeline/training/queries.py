@@ -12,6 +12,8 @@ def sample_training_queries(
     visibility: Tensor,
     generator: torch.Generator,
     sampling: Sampling = "first",
+    samples: int | None = None,
+    place: int = 0,
 ) -> Tensor:
     """Choose one visible frame of every track as its query.
 
@@ -22,6 +24,8 @@ def sample_training_queries(
         visibility: (B, T, N) boolean.
         generator: CPU generator of the random frames.
         sampling: how many tracks are the first ones; both are published.
+        samples: of the whole batch, if these are only a part of it: each is queried as in the whole.
+        place: of the first of these in the whole batch.
 
     Returns:
         (B, N, 3) float32 queries as (t, x, y).
@@ -34,7 +38,11 @@ def sample_training_queries(
     frames = visibility.int().argmax(dim=1)
     drawn = tracks_drawn(visibility.shape[2], sampling)
     if drawn:
-        frames[:, :drawn] = _random_visible_frame(visibility[:, :, :drawn], generator)
+        batch = slice(place, place + len(visibility))
+        # which numbers a sample gets does not depend on where the others are visible
+        whole = visibility.new_ones(samples or len(visibility), visibility.shape[1], drawn)
+        whole[batch] = visibility[:, :, :drawn]
+        frames[:, :drawn] = _random_visible_frame(whole, generator)[batch]
     points = trajectory.gather(1, frames[:, None, :, None].expand(-1, 1, -1, 2))[:, 0]
     return torch.cat([frames[..., None].to(points.dtype), points], dim=-1)
 
@@ -71,5 +79,5 @@ def tracks_drawn(tracks: int, sampling: Sampling) -> int:
 def _random_visible_frame(visibility: Tensor, generator: torch.Generator) -> Tensor:
     """(B, T, n) to (B, n)."""
     weights = visibility.transpose(1, 2).flatten(0, 1).float()
-    chosen = torch.multinomial(weights.cpu(), 1, generator=generator).to(visibility.device)
+    chosen = torch.multinomial(weights, 1, generator=generator)
     return chosen.reshape(visibility.shape[0], visibility.shape[2])

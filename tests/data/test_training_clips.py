@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from cotracker_pipeline.config import Augmentation, Clip, Pace, Training
 from cotracker_pipeline.data.clips import ClipDataset
+from cotracker_pipeline.data.division import Division
 from cotracker_pipeline.data.loading import batches
 from cotracker_pipeline.data.spans import draw_span
 from cotracker_pipeline.data.store import Sequence, write_shard
@@ -86,15 +87,15 @@ def test_clips_do_not_depend_on_the_process_that_reads_them(shard):
         erase=0.5, replace=0.5, jitter=0.5, blur=0.5, pad=4, scale=0.2, scale_drift=0.05, crop_drift=3
     )
     data = ClipDataset([shard], Clip(frames=6, height=10, width=12), 2, 3, 8, everything)
-    alone, spread = (list(batches(data, 2, 0, workers, read_ahead=1)) for workers in (0, 2))
+    alone, spread = (list(batches(data, Division(2), 0, workers, read_ahead=1)) for workers in (0, 2))
     assert len(alone) == len(spread) == 4
     for one, other in zip(alone, spread, strict=True):
         assert all(torch.equal(*parts) for parts in zip(one, other, strict=True))
 
 
 def test_batches_continue_in_the_middle(shard):
-    whole = list(batches(dataset(shard), 4, 0, workers=0, read_ahead=1))
-    rest = list(batches(dataset(shard), 4, 6, workers=0, read_ahead=1))
+    whole = list(batches(dataset(shard), Division(4), 0, workers=0, read_ahead=1))
+    rest = list(batches(dataset(shard), Division(4), 6, workers=0, read_ahead=1))
     assert len(whole) == 10
     assert len(rest) == 4
     assert torch.equal(whole[6].trajectory, rest[0].trajectory)

@@ -6,6 +6,7 @@ from cotracker_pipeline.config import Card, Clip, Strategy
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.memory import predict_inference_peak, predict_peak_memory
 from cotracker_pipeline.memory.assembly import assemble_step
+from cotracker_pipeline.memory.ledger import GRANULE
 from cotracker_pipeline.memory.segments import MIB
 from cotracker_pipeline.memory.step import track_training_step
 from cotracker_pipeline.memory.tracker import MemoryTracker
@@ -61,6 +62,22 @@ def test_only_what_outlives_the_step_is_left(small_recipe, small_clip, small_mod
     assert sum(event.bytes for event in tracker.events) == tracker.live_bytes
     lasting = ("parameters", "optimiser", "batch")
     assert tracker.live_bytes == sum(tracker.peak.breakdown[name] for name in lasting)
+
+
+@pytest.mark.parametrize("variant", ["baseline", "hidden", "nested"])
+def test_gradients_that_add_up_are_there_from_the_beginning(small_recipe, small_clip, small_model, variant):
+    recipe, strategy = VARIANTS[variant]
+    case = (small_recipe.model_copy(update=recipe), Strategy(**strategy), small_clip, small_model)
+
+    def tracked(device: str, accumulates: bool) -> MemoryTracker:
+        return track_training_step(assemble_step(*case, device)._replace(accumulates=accumulates))
+
+    meta, real, alone = tracked("meta", True), tracked("cpu", True), tracked("meta", False)
+    assert meta.peak == real.peak
+    parameters = assemble_step(*case, "meta").model.parameters()
+    everything = sum(-(-parameter.nbytes // GRANULE) * GRANULE for parameter in parameters)
+    assert meta.peak.breakdown["gradients"] == everything > alone.peak.breakdown.get("gradients", 0)
+    assert 0 < meta.peak.bytes - alone.peak.bytes <= everything
 
 
 def test_checkpointing_lowers_the_peak_and_costs_operations(small_recipe, small_clip, small_model):

@@ -113,9 +113,9 @@ def test_a_question_of_batch_size(
 ) -> None:
     asked = []
 
-    def noted(recipe, strategy, clip, model, card):
+    def noted(recipe, strategy, clip, model, card, accumulates):
         asked.append((recipe, strategy, clip))
-        return predict_peak_memory(recipe, strategy, clip, model, card)
+        return predict_peak_memory(recipe, strategy, clip, model, card, accumulates)
 
     monkeypatch.setattr(predictor, "predict_peak_memory", noted)
     given = ("--config", study_file, "--frames", 4, "--radius", 2, "--batch-size")

@@ -91,7 +91,7 @@ def test_memory_may_run_out_in_any_step_and_for_good():
     run(undisturbed, (batch(i) for i in range(4)))
     run(disturbed, (batch(i) for i in range(2)))
     third = batch(2)
-    with pytest.raises(UserError, match="at step 3, and no strategy is leaner"), Card(limit=1000):
+    with pytest.raises(UserError, match="at step 3, and no strategy is leaner"), Card(limit=50_000):
         run(disturbed, [third])
     assert disturbed.step == 2
     assert disturbed.strategy == ladder[-1]

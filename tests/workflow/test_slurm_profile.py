@@ -6,6 +6,7 @@ A job fails by ending without its output: when SLURM calls it failed, Snakemake 
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -33,9 +34,14 @@ def site(tmp_path: Path) -> Path:
     return cloned(tmp_path)
 
 
-def submissions(folder: Path, target: str, **resources: dict[str, int | str]) -> list[str]:
-    """The arguments of each call of sbatch for ``target`` in a site with these ``resources`` by rule."""
-    (folder / SITE).write_text(yaml.safe_dump({"resources": resources}))
+def submissions(
+    folder: Path, target: str, training: dict[str, Any] | None = None, **resources: dict[str, int | str]
+) -> list[str]:
+    """The arguments of each call of sbatch for ``target`` in a site with these ``resources`` by rule.
+
+    ``training``: changes of that section of the study.
+    """
+    (folder / SITE).write_text(yaml.safe_dump({"resources": resources, "training": training or {}}))
     done = snakemake(
         folder,
         *("--profile", "profiles/slurm", "--configfile", TINY, SITE, "--slurm-status-command", "squeue"),
@@ -82,6 +88,50 @@ def test_a_rule_has_resources_of_its_own_and_only_gpu_jobs_ask_for_a_gpu(site: P
     assert [asked(job, "-t") for job in jobs] == ["20", "40", "60"]
     assert not any("--gpus" in job for job in jobs)
     assert {(asked(job, "-A"), asked(job, "-p")) for job in jobs} == {("mine", "slow")}
+
+
+#: A training that waits for no other job.
+ON_GPUS = {"device": "cuda", "warm_up": None, "threads": 3}
+
+
+@pytest.fixture
+def with_data(site: Path) -> Path:
+    """``site`` with the shards of the study in place of their rendering."""
+    study = yaml.safe_load((site / TINY).read_text())
+    study["data"]["train"] = {"files": ["0.h5"]}
+    (site / TINY).write_text(yaml.safe_dump(study))
+    (site / "0.h5").touch()
+    return site
+
+
+def test_a_training_of_several_gpus_asks_for_them_on_one_node(with_data: Path) -> None:
+    training = {**ON_GPUS, "devices": 2, "clip": {"batch_size": 2}}
+    first, *_ = submissions(
+        with_data,
+        "results/tiny/train/baseline/seed-0/model.safetensors",
+        training,
+        train={"gpu_model": "h100"},
+    )
+    assert asked(first, "--gres") == "gpu:h100:2"
+    assert asked(first, "--nodes") == "1"
+    assert asked(first, "--cpus-per-task") == "6"
+    assert asked(first, "--mem") == "3000"
+    assert "--ntasks" not in first
+
+
+def test_a_training_of_several_nodes_asks_for_a_task_and_its_gpus_on_each(with_data: Path) -> None:
+    training = {**ON_GPUS, "devices": 2, "nodes": 2, "clip": {"batch_size": 4}}
+    first, *_ = submissions(
+        with_data,
+        "results/tiny/train/baseline/seed-0/model.safetensors",
+        training,
+        train={"gpu_model": "h100"},
+    )
+    assert asked(first, "--gres") == "gpu:h100:2"
+    assert asked(first, "--nodes") == asked(first, "--ntasks") == "2"
+    assert asked(first, "--cpus-per-task") == "6"
+    assert "--gpus" not in first
+    assert "--ntasks-per-gpu" not in first
 
 
 def test_the_whole_study_is_planned_with_the_profile(site: Path) -> None:

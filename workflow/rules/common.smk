@@ -111,6 +111,25 @@ def job_resources(rule, mem_mb, runtime, gpu=0):
     }
 
 
+def train_resources(mem_mb, runtime):
+    """What a job of ``train`` asks for, ``mem_mb`` for each process of a machine."""
+    training = STUDY.training
+    mem_mb *= training.devices
+    if training.processes == 1:
+        return job_resources("train", mem_mb, runtime, GPUS)
+    asked = {**job_resources("train", mem_mb, runtime), "nodes": training.nodes}
+    if GPUS:
+        # not as "gpu", of which the default profile lets no job have more than one
+        kind = STUDY.resources.train.gpu_model
+        asked["gres"] = ":".join(
+            ["gpu", *([kind] if kind else []), str(training.devices)]
+        )
+    if training.nodes > 1:
+        # a task on each machine; the executor would take "tasks" for those of a GPU
+        asked |= {"mpi": "srun", "tasks": training.nodes, "tasks_per_gpu": 0}
+    return asked
+
+
 def growing(amount, most):
     """A resource of which attempt n asks for n times ``amount``, but not for more than ``most``."""
     return lambda wildcards, attempt: min(amount * attempt, most or math.inf)
@@ -332,6 +351,14 @@ BUDGETS = f"{RESULTS}/memory/budgets.json"
 BUDGETS_FIGURE = f"{RESULTS}/figures/budgets.svg"
 # what the steps that run a model ask for: trainings on a CPU need not take turns
 GPUS = int(STUDY.training.device == "cuda")
+
+# what starts a training on each of its machines; on one it starts its processes itself
+LAUNCHER = (
+    f"srun --nodes={STUDY.training.nodes} --ntasks={STUDY.training.nodes} --ntasks-per-node=1"
+    f" --cpus-per-task={STUDY.training.threads * STUDY.training.devices} --kill-on-bad-exit=1 "
+    if STUDY.training.nodes > 1
+    else ""
+)
 
 # by name, what the section published has of them
 PUBLISHED_PARTS = {

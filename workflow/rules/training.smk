@@ -39,9 +39,9 @@ rule train:
         f"{RESULTS}/logs/train/{{variant}}/seed-{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{variant}}/seed-{{seed}}.tsv"
-    threads: STUDY.training.threads
+    threads: STUDY.training.threads * STUDY.training.devices
     resources:
-        **job_resources("train", mem_mb=1500, runtime=2880, gpu=GPUS),
+        **train_resources(mem_mb=1500, runtime=2880),
     params:
         code=code_of("train"),
         study=STUDY_FILE,
@@ -56,7 +56,8 @@ rule train:
     message:
         "Training {wildcards.variant} with seed {wildcards.seed}"
     shell:
-        "exec python -m cotracker_pipeline.train --config {params.study:q}"
+        f"exec {LAUNCHER}python -m cotracker_pipeline.train"
+        " --config {params.study:q}"
         " --variant {wildcards.variant:q} --seed {wildcards.seed:q} --data {input.data:q}"
         " {params.warm_start:q} --state-dir {params.state:q}"
         " --loss-curve {output.loss_curve:q} --output {output.model:q} > {log:q} 2>&1"
