@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cotracker_pipeline.analysis.colours import component_colours
 from cotracker_pipeline.analysis.evidence import Phase, Prediction, Timeline
-from cotracker_pipeline.analysis.figures import component_colours
 from cotracker_pipeline.analysis.scales import true_size
 from cotracker_pipeline.config import Study
 from cotracker_pipeline.units import GB
