@@ -474,10 +474,13 @@ class Resources(Section):
     plan_budgets: JobResources = JobResources()
     tabulate: JobResources = JobResources()
     judge: JobResources = JobResources()
+    summarise: JobResources = JobResources()
     illustrate: JobResources = JobResources()
     illustrate_timeline: JobResources = JobResources()
     illustrate_budgets: JobResources = JobResources()
-    illustrate_clip: JobResources = JobResources()
+    illustrate_page: JobResources = JobResources()
+    illustrate_clips: JobResources = JobResources()
+    illustrate_scenes: JobResources = JobResources()
 
 
 class NamedStrategy(Section):

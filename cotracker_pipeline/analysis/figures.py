@@ -110,7 +110,7 @@ def inference_figure(study: Study, predictions: Mapping[str, Prediction]) -> Fig
             [one.peak_allocated_bytes / GB if one else 0 for one in case],
             height=height,
             color=PALETTE[index % len(PALETTE)],
-            label=_case_label([one for one in case if one]),
+            label=case_label([one for one in case if one]),
         )
     axes.set_yticks(np.arange(len(names)), names)
     axes.invert_yaxis()
@@ -164,7 +164,7 @@ def _mark_cards(axes: Axes, largest: float) -> None:
             )
 
 
-def _case_label(peaks: Sequence[InferencePeak]) -> str:
+def case_label(peaks: Sequence[InferencePeak]) -> str:
     """Video length and track count of one position in the lists of inference peaks."""
     frames = "/".join(dict.fromkeys(str(peak.frames) for peak in peaks))
     tracks = list(dict.fromkeys(str(peak.tracks) for peak in peaks))

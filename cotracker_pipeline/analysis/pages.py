@@ -1,18 +1,27 @@
-"""Pages of their own for the report: styled, with tables that a click on a header sorts, nothing from a network."""
+"""Pages of the report: styled, with tables that a click on a header sorts, and nothing from a network."""
 
 import html
 from pathlib import Path
 
 import pandas as pd
 
-STYLE, SCRIPT = (
-    Path(__file__).with_suffix(suffix).read_text(encoding="utf-8").strip() for suffix in (".css", ".js")
-)
+
+def beside(module: str, suffix: str) -> str:
+    """The style sheet or script that has the name of the file ``module``."""
+    return Path(module).with_suffix(suffix).read_text(encoding="utf-8").strip()
+
+
+STYLE, SCRIPT = (beside(__file__, suffix) for suffix in (".css", ".js"))
 
 
 def page(title: str, body: str, scripts: str = "") -> str:
     """A whole HTML page. ``title`` is text, ``body`` and ``scripts`` are HTML."""
-    return _PAGE.format(title=html.escape(title), style=STYLE, body=body, script=SCRIPT, scripts=scripts)
+    return plain_page(title, f"{body}\n<script>\n{SCRIPT}\n</script>\n{scripts}")
+
+
+def plain_page(title: str, body: str) -> str:
+    """The same without scripts: what the front page of the report may contain."""
+    return _PAGE.format(title=html.escape(title), style=STYLE, body=body)
 
 
 def table(frame: pd.DataFrame) -> str:
@@ -34,9 +43,6 @@ _PAGE = """<!DOCTYPE html>
 <div class="page">
 {body}
 </div>
-<script>
-{script}
-</script>
-{scripts}</body>
+</body>
 </html>
 """

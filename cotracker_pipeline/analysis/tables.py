@@ -93,6 +93,7 @@ _LATEX = str.maketrans(
     }
 )
 
+
 def _escape_latex(text: str) -> str:
     return text.translate(_LATEX)
 

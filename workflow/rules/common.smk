@@ -29,6 +29,7 @@ signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 FORMATS = ("csv", "md", "tex", "html")
 TABLES = ("memory", "measured", "budgets", "accuracy")
 FIGURES = ("memory", "timelines", "inference", "trade-off", "loss")
+PAGES = ("interactive", "clips", "scenes")
 
 
 def read_study(values):
@@ -225,7 +226,8 @@ def all_results():
         *(f"{RESULTS}/figures/{figure}.svg" for figure in FIGURES),
         *(f"{RESULTS}/figures/timeline-{variant}.svg" for variant in STUDY.variants),
         BUDGETS_FIGURE,
-        f"{RESULTS}/clips/baseline.html",
+        *(f"{RESULTS}/figures/{page}.html" for page in PAGES),
+        FRONT_PAGE,
     ]
 
 
@@ -234,6 +236,7 @@ STUDY = read_study(config)
 RESULTS = f"results/{STUDY.study}"
 STUDY_FILE = f"{RESULTS}/study.yaml"
 BUDGETS = f"{RESULTS}/memory/budgets.json"
+FRONT_PAGE = f"{RESULTS}/front_page.html"
 BUDGETS_FIGURE = f"{RESULTS}/figures/budgets.svg"
 # what the steps that run a model ask for: trainings on a CPU need not take turns
 GPUS = int(STUDY.training.device == "cuda")
