@@ -47,13 +47,12 @@ def front_page(study: Study, answers: Answers) -> str:
         "<h1>Which configuration for my card?</h1>",
         _in_short(study, answers.budgets),
         *_cards(answers.budgets),
-        "<h2>What it costs</h2>",
-        *_costs(answers),
         "<h2>How sure is that?</h2>",
         _bullets(_certainty(study, answers)),
     ]
     if answers.verdicts is not None:
         body += ["<h2>The article's claims</h2>", _verdicts(answers.verdicts)]
+    body += ["<h2>What each variant costs</h2>", *_costs(answers)]
     return pages.plain_page(f"Study {study.study}: which configuration for my card?", "\n".join(body))
 
 
