@@ -75,10 +75,11 @@ def importing(tmp_path: Path) -> Path:
 
 
 def test_another_workflow_may_use_it_as_a_module(importing: Path) -> None:
-    done = snakemake(importing, "--dry-run", PYTHONPATH=str(ROOT))
+    done = snakemake(importing, "--dry-run", "--printshellcmds", PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stdout
     assert re.search(r"^tracking_train +6$", done.stdout, re.MULTILINE)
     assert re.search(r"^tracking_report +1$", done.stdout, re.MULTILINE)
+    assert "snakemake results --snakefile ../cotracker/Snakefile" in done.stdout
 
 
 def test_a_module_computes(importing: Path) -> None:

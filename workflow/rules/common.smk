@@ -55,6 +55,12 @@ def begin(path, values):
         write_text(path, text)
 
 
+def say_where_the_report_is():
+    """One line at the end; none where only some of the study was asked for."""
+    if os.path.isfile(REPORT):
+        sys.stderr.write(f"The report: {os.path.abspath(REPORT)}\n")
+
+
 def modules(step):
     """The module files that a job of ``step`` depends on."""
     return [os.path.relpath(file) for file in dependencies.source_files(step)]
@@ -234,8 +240,12 @@ def all_results():
 SOURCE = ", ".join(map(str, workflow.configfiles)) or "configuration"
 STUDY = read_study(config)
 RESULTS = f"results/{STUDY.study}"
+SNAKEFILE = os.path.relpath(
+    os.path.join(workflow.current_basedir.get_path_or_uri(True), "../../Snakefile")
+)
 STUDY_FILE = f"{RESULTS}/study.yaml"
 BUDGETS = f"{RESULTS}/memory/budgets.json"
+REPORT = f"{RESULTS}/report.html"
 FRONT_PAGE = f"{RESULTS}/front_page.html"
 BUDGETS_FIGURE = f"{RESULTS}/figures/budgets.svg"
 # what the steps that run a model ask for: trainings on a CPU need not take turns

@@ -306,7 +306,7 @@ rule report:
     input:
         all_results(),
     output:
-        html=f"{RESULTS}/report.html",
+        html=REPORT,
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
@@ -318,7 +318,8 @@ rule report:
         runtime=20,
     params:
         study=STUDY_FILE,
-        snakefile=os.path.relpath(workflow.main_snakefile),
+        # not that of a workflow which uses this one as a module
+        snakefile=SNAKEFILE,
     message:
         "Writing the report {output.html}"
     shell:
