@@ -399,6 +399,7 @@ class Training(Section):
         False,
         description="leave out, with a warning, shards and sequences that are damaged, instead of ending",
     )
+    tensorboard: Flag = _added(False, "write the loss curves for TensorBoard, too, while trainings run")
 
     @model_validator(mode="after")
     def _one_start(self) -> "Training":
@@ -409,7 +410,7 @@ class Training(Section):
 
 #: Keys of the training section that change no weights, unless a training meets a fault.
 BOOKKEEPING = frozenset(
-    {"seeds", "log_every", "save_every", "workers", "read_ahead", "on_nan", "skip_damaged"}
+    {"seeds", "log_every", "save_every", "workers", "read_ahead", "on_nan", "skip_damaged", "tensorboard"}
 )
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -45,10 +46,20 @@ def main() -> None:
     )
     name = _fingerprint(study, variant, arguments.seed)
     keeper = Keeper(training, arguments.state_dir, name, study.training.save_every)
-    with keeper:
-        fit(training, study, variant, arguments.data, keeper.after_step)
+    with keeper, logs(study, arguments.state_dir.parent / "tensorboard", training.step) as log:
+        fit(training, study, variant, arguments.data, keeper.after_step, log)
         _write(training, study, variant, arguments)
         keeper.discard()
+
+
+def logs(study: Study, folder: Path, step: int) -> AbstractContextManager[Callable[[LossRow], None]]:
+    """Where rows of the loss curve are told, besides; nowhere unless the study asks for it."""
+    if not study.training.tensorboard:
+        return nullcontext(lambda _: None)
+    # only here, as TensorBoard need not be installed
+    from cotracker_pipeline.training.event_files import event_file
+
+    return event_file(folder, step)
 
 
 def _write(training: Training, study: Study, variant: Variant, arguments: argparse.Namespace) -> None:
@@ -121,9 +132,14 @@ def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | 
 
 
 def fit(
-    training: Training, study: Study, variant: Variant, shards: list[Path], after_step: Callable[[], None]
+    training: Training,
+    study: Study,
+    variant: Variant,
+    shards: list[Path],
+    after_step: Callable[[], None],
+    log: Callable[[LossRow], None] = lambda _: None,
 ) -> None:
-    """Train from where ``training`` is to the end."""
+    """Train from where ``training`` is to the end; ``log`` is told every row of the loss curve."""
     settings = study.training
     steps = variant.recipe.steps
     batch_size = settings.clip.batch_size
@@ -145,6 +161,7 @@ def fit(
         def show(row: LossRow) -> None:
             bar.set_postfix(loss=f"{row.loss:.3f}", refresh=False)
             bar.update(row.step - bar.n)
+            log(row)
 
         training.run(
             batches(data, batch_size, training.step, settings.workers, settings.read_ahead),

@@ -148,7 +148,7 @@ def timeline_chart(predictions: Mapping[str, Prediction]) -> alt.VConcatChart:
         alt.Chart(alt.InlineData(values=moments))
         .transform_filter(of_chosen)
         .transform_fold(list(components), as_=["component", "GB"])
-        .mark_area(interpolate="step-after")
+        .mark_area()
     )
     areas, shown = _stacked(stack, "live", components)
     areas = areas.encode(
@@ -199,11 +199,7 @@ def _moments(prediction: Prediction) -> Iterator[Record]:
         sizes = {
             name: round(of_component[place] / GB, 3) for name, of_component in timeline.components.items()
         }
-        yield {
-            "variant": prediction.variant,
-            "event": event,
-            **{name: size for name, size in sizes.items() if size},
-        }
+        yield {"variant": prediction.variant, "event": event, **sizes}
 
 
 def loss_chart(losses: pd.DataFrame) -> alt.Chart:

@@ -278,8 +278,11 @@ def test_changing_what_a_cluster_is_asked_for_reruns_nothing(finished: Path) -> 
     assert planned(finished, "--configfile", TINY) == {}
 
 
-def test_changing_what_trainings_do_at_a_fault_trains_nothing(finished: Path) -> None:
-    change(finished / TINY, lambda study: study["training"].update(on_nan="skip", skip_damaged=True))
+def test_changing_what_trainings_do_at_a_fault_or_log_trains_nothing(finished: Path) -> None:
+    change(
+        finished / TINY,
+        lambda study: study["training"].update(on_nan="skip", skip_damaged=True, tensorboard=True),
+    )
     assert {"warm_up", "train", "evaluate"}.isdisjoint(planned(finished, "--configfile", TINY))
 
 
