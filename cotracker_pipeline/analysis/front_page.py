@@ -64,7 +64,7 @@ def _in_short(study: Study, budgets: Sequence[Budget]) -> str:
         return "<p>With the recipe kept, nothing fits any of these cards.</p>"
     smallest = min(fitting, key=lambda one: one.card_gib)
     return (
-        f"<p><strong>A {smallest.card_gib} GB card trains all {study.recipe.tracks} tracks</strong> with "
+        f"<p><strong>A card of {smallest.card_gib} GB trains all {study.recipe.tracks} tracks</strong> with "
         f"<code>{html.escape(_named(smallest.rung))}</code>: {smallest.smallest_card_bytes / GB:.1f} GB, "
         f"{_cost(smallest)}. The larger the card, the less has to be computed twice:</p>"
     )

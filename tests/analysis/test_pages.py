@@ -123,7 +123,7 @@ def text_of(page: str) -> str:
 
 def test_the_front_page_answers_for_every_card(study: Study, evidence: Evidence, results: Path) -> None:
     text = text_of(front_page(study, answers(evidence, results)))
-    assert "A 80 GB card trains all 768 tracks with plain : 12.0 GB, 1.00 times the operations" in text
+    assert "A card of 80 GB trains all 768 tracks with plain : 12.0 GB, 1.00 times the operations" in text
     assert "6 GB nothing fits; leanest: lean 12.0 of 6.4 GB" in text
     assert "6 GB bf16, lean 6.0 of 6.4 GB 1.25 times the operations" in text
 
