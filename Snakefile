@@ -36,7 +36,11 @@ onstart:
     begin(STUDY_FILE, config)
 
 
+onsuccess:
+    say_where_the_report_is()
+
+
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/report.html",
+        REPORT,

@@ -446,6 +446,7 @@ class Training(Section):
         False,
         description="leave out, with a warning, shards and sequences that are damaged, instead of ending",
     )
+    tensorboard: Flag = _added(False, "write the loss curves for TensorBoard, too, while trainings run")
 
     @property
     def processes(self) -> int:
@@ -485,7 +486,7 @@ class Training(Section):
 
 #: Keys of the training section that change no weights, unless a training meets a fault.
 BOOKKEEPING = frozenset(
-    {"seeds", "log_every", "save_every", "workers", "read_ahead", "on_nan", "skip_damaged"}
+    {"seeds", "log_every", "save_every", "workers", "read_ahead", "on_nan", "skip_damaged", "tensorboard"}
 )
 
 
@@ -562,10 +563,13 @@ class Resources(Section):
     plan_budgets: JobResources = JobResources()
     tabulate: JobResources = JobResources()
     judge: JobResources = JobResources()
+    summarise: JobResources = JobResources()
     illustrate: JobResources = JobResources()
     illustrate_timeline: JobResources = JobResources()
     illustrate_budgets: JobResources = JobResources()
-    illustrate_clip: JobResources = JobResources()
+    illustrate_page: JobResources = JobResources()
+    illustrate_clips: JobResources = JobResources()
+    illustrate_scenes: JobResources = JobResources()
     convert_checkpoint: JobResources = JobResources()
     evaluate_published: JobResources = JobResources()
     compare_published: JobResources = JobResources()

@@ -13,12 +13,15 @@ PACKAGE = Path(__file__).parent
 COMMON = {"__init__.py", "command.py", "config.py", "errors.py", "files.py"}
 
 _CHECKSUMS = Checksums(PACKAGE)
+# read when the module of the same name is imported
+BESIDE = (".css", ".js")
 
 
 def source_files(step: str) -> list[Path]:
     """The module ``step`` and all modules of the package that it imports, directly or not, sorted.
 
-    The modules that all steps share (``COMMON``) are left out. Empty when there is no such module.
+    The style sheets and scripts beside these modules, of the same names, are among them. The modules that
+    all steps share (``COMMON``) are left out. Empty when there is no such module.
     """
     found: set[Path] = set()
     waiting = _files_of([step])
@@ -27,7 +30,7 @@ def source_files(step: str) -> list[Path]:
         if path not in found:
             found.add(path)
             waiting |= imported_files(path)
-    return sorted(found)
+    return sorted(found | {file for path in found for file in _beside(path)})
 
 
 def digest(step: str) -> str:
@@ -40,6 +43,10 @@ def imported_files(path: Path) -> set[Path]:
     """Files of the package that the file ``path`` imports itself."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {file for names in _imports(tree) for file in _files_of(names)}
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    return (file for file in (path.with_suffix(suffix) for suffix in BESIDE) if file.is_file())
 
 
 def _imports(tree: ast.Module) -> Iterator[list[str]]:

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -64,11 +65,22 @@ def train(arguments: argparse.Namespace, study: Study, variant: Variant, team: T
     start = arguments.warm_start or study.training.initial_checkpoint
     name = _fingerprint(study, variant, arguments.seed, start)
     keeper = Keeper(training, arguments.state_dir, name, study.training.save_every, team)
-    with keeper:
-        fit(training, study, variant, arguments.data, keeper.after_step)
+    events = arguments.state_dir.parent / "tensorboard"
+    with keeper, logs(study.training.tensorboard and team.first, events, training.step) as log:
+        fit(training, study, variant, arguments.data, keeper.after_step, log)
         if team.first:
             _write(training, study, variant, arguments)
             keeper.discard()
+
+
+def logs(wanted: bool, folder: Path, step: int) -> AbstractContextManager[Callable[[LossRow], None]]:
+    """Where rows of the loss curve are told, besides; nowhere unless it is ``wanted``."""
+    if not wanted:
+        return nullcontext(lambda _: None)
+    # only here, as TensorBoard need not be installed
+    from cotracker_pipeline.training.event_files import event_file
+
+    return event_file(folder, step)
 
 
 def _write(training: Training, study: Study, variant: Variant, arguments: argparse.Namespace) -> None:
@@ -144,9 +156,14 @@ def initial_model(study: Study, variant: Variant, seed: int, warm_start: Path | 
 
 
 def fit(
-    training: Training, study: Study, variant: Variant, shards: list[Path], after_step: Callable[[], None]
+    training: Training,
+    study: Study,
+    variant: Variant,
+    shards: list[Path],
+    after_step: Callable[[], None],
+    log: Callable[[LossRow], None] = lambda _: None,
 ) -> None:
-    """Train from where ``training`` is to the end."""
+    """Train from where ``training`` is to the end; ``log`` is told every row of the loss curve."""
     settings = study.training
     steps = variant.recipe.steps
     batch_size = settings.clip.batch_size
@@ -174,6 +191,7 @@ def fit(
         def show(row: LossRow) -> None:
             bar.set_postfix(loss=f"{row.loss:.3f}", refresh=False)
             bar.update(row.step - bar.n)
+            log(row)
 
         training.run(
             batches(data, division, training.step, settings.workers, settings.read_ahead),

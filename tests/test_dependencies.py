@@ -16,6 +16,10 @@ def test_a_step_depends_on_what_it_imports_directly_or_not() -> None:
     assert {"tabulate.py", "analysis/ablation_table.py", "analysis/statistics.py"} <= names("tabulate")
 
 
+def test_a_step_depends_on_style_sheets_and_scripts_of_its_pages() -> None:
+    assert {"analysis/pages.py", "analysis/pages.css", "analysis/pages.js"} <= names("tabulate")
+
+
 def test_a_step_does_not_depend_on_what_others_import() -> None:
     assert not {"analysis/figures.py", "models/cotracker2.py"} & names("tabulate")
 

@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cotracker_pipeline.analysis.budgets_table import allowance
+from cotracker_pipeline.analysis.colours import GREYS, PALETTE
 from cotracker_pipeline.analysis.evidence import Budget
-from cotracker_pipeline.analysis.figures import GREYS, PALETTE, plain_axes
+from cotracker_pipeline.analysis.figures import plain_axes
 from cotracker_pipeline.analysis.scales import true_size
 from cotracker_pipeline.config import Study
 from cotracker_pipeline.units import GB, GIB

@@ -1,98 +1,75 @@
-"""A clip of predicted tracks over ground truth, as a page of its own."""
+"""A player of clips: what each variant predicts over the truth, as a page of its own."""
 
-import base64
 import html
-import io
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from cotracker_pipeline.analysis.drawing import Canvas, Colour
-from cotracker_pipeline.files import write_text
+from cotracker_pipeline.analysis import pages
+from cotracker_pipeline.analysis.colours import ON_VIDEO
+from cotracker_pipeline.analysis.example import Example
+from cotracker_pipeline.analysis.pictures import data_uri, reduced
+from cotracker_pipeline.analysis.scripts import script
 
-ENLARGEMENT = 3
 FRAMES_PER_SECOND = 8
-TRAIL = 6
-"""Frames of the past that a predicted track drags behind it."""
+MOST_FRAMES = 48
+"""Of a long video the first ones are shown."""
 
-# Okabe and Ito without black and yellow, which vanish on dark and bright textures
-_COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0))
-_TRUTH = (255, 255, 255)
+TITLE = "Tracks on unseen clips"
+LEGEND = (
+    "Two variants on a clip that they were not trained on. Dot: predicted visible, with its way through the "
+    "last frames; ring: predicted occluded. White cross: the truth where it is visible, dotted where it is "
+    "occluded, joined to its prediction. The number above a picture: mean error of the visible points now."
+)
 
 
-def draw_tracks(
-    video: NDArray[np.uint8],
-    true_tracks: NDArray[np.floating],
-    true_visible: NDArray[np.bool_],
-    predicted_tracks: NDArray[np.floating],
-    predicted_visible: NDArray[np.bool_],
-) -> NDArray[np.uint8]:
-    """Draw predictions in colour with a trail, the truth as a white cross joined to its prediction.
-
-    A filled dot is predicted visible, a ring predicted occluded. The truth is drawn only where it is visible.
+def clips_page(examples: Sequence[Mapping[str, Example]], names: Sequence[str]) -> str:
+    """The player.
 
     Args:
-        video: (T, H, W, 3) uint8, RGB.
-        true_tracks: (N, T, 2) floating, (x, y) in raster pixels of ``video``.
-        true_visible: (N, T) bool.
-        predicted_tracks: (N, T, 2) floating, in the same pixels; NaN where there is no prediction.
-        predicted_visible: (N, T) bool.
-
-    Returns:
-        (T, 3 H, 3 W, 3) uint8, RGB.
+        examples: of each video what each variant predicts, on the same tracks.
+        names: of the videos.
     """
-    canvases = [Canvas.over(frame, ENLARGEMENT) for frame in video]
-    for time, canvas in enumerate(canvases):
-        for track in range(len(true_tracks)):
-            colour = _COLOURS[track % len(_COLOURS)]
-            now = predicted_tracks[track, time]
-            if not np.isfinite(now).all():
-                continue
-            past = predicted_tracks[track, max(0, time - TRAIL) : time + 1]
-            canvas.line(past[np.isfinite(past).all(axis=-1)], colour)
-            if true_visible[track, time]:
-                _truth(canvas, true_tracks[track, time], now, colour)
-            canvas.dot(now, colour, filled=bool(predicted_visible[track, time]))
-    return np.stack([canvas.pixels for canvas in canvases])
+    videos = [_video(name, of_variants) for name, of_variants in zip(names, examples, strict=True)]
+    data = {"fps": FRAMES_PER_SECOND, "colours": ON_VIDEO, "videos": videos}
+    body = f'<h1>{TITLE}</h1>\n<div id="player"></div>\n<p class="quiet">{html.escape(LEGEND)}</p>'
+    return pages.page(TITLE, body, script("clips", data, _PLAYER))
 
 
-def write_clip(frames: NDArray[np.uint8], path: str | os.PathLike[str], caption: str) -> None:
-    """Write ``frames`` (T, H, W, 3) uint8 RGB as a self-contained HTML page with an endless animation."""
-    image = base64.b64encode(_animation(list(frames))).decode("ascii")
-    write_text(path, _PAGE.format(caption=html.escape(caption), image=image))
+def _video(name: str, of_variants: Mapping[str, Example]) -> dict[str, Any]:
+    """One clip as the player reads it; positions are shares of width and height."""
+    example = next(iter(of_variants.values()))
+    frames = example.video[:MOST_FRAMES]
+    size = np.array(frames.shape[2:0:-1])
+    return {
+        "name": name,
+        "width": int(size[0]),
+        "height": int(size[1]),
+        "frames": [data_uri(reduced(frame)) for frame in frames],
+        "truth": _places(example.true_tracks, size),
+        "visible": _flags(example.true_visible),
+        "variants": {
+            variant: {
+                "tracks": _places(one.predicted_tracks, size),
+                "visible": _flags(one.predicted_visible),
+            }
+            for variant, one in of_variants.items()
+        },
+    }
 
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>{caption}</title></head>
-<body style="font-family: sans-serif">
-<img src="data:image/webp;base64,{image}" alt="{caption}" style="max-width: 100%">
-<p>{caption}</p>
-</body>
-</html>
-"""
+def _places(tracks: NDArray[np.floating], size: NDArray[np.int64]) -> list[list[list[float] | None]]:
+    """(N, T, 2) in raster pixels as N lists of T pairs in 0..1 of the picture; None where there is none."""
+    # far outside, nothing is seen: no endless numbers
+    shares = np.clip(tracks[:, :MOST_FRAMES] / size, -2, 3).round(4)
+    return [[pair if np.isfinite(pair).all() else None for pair in track] for track in shares.tolist()]
 
 
-def _animation(frames: Sequence[NDArray[np.uint8]]) -> bytes:
-    images = [Image.fromarray(frame) for frame in frames]
-    buffer = io.BytesIO()
-    images[0].save(
-        buffer,
-        format="WEBP",
-        save_all=True,
-        append_images=images[1:],
-        duration=1000 // FRAMES_PER_SECOND,
-        loop=0,
-        quality=80,
-    )
-    return buffer.getvalue()
+def _flags(visible: NDArray[np.bool_]) -> list[str]:
+    """(N, T) as N texts of T digits."""
+    return ["".join("01"[flag] for flag in track) for track in visible[:, :MOST_FRAMES].tolist()]
 
 
-def _truth(
-    canvas: Canvas, true: NDArray[np.floating], predicted: NDArray[np.floating], colour: Colour
-) -> None:
-    canvas.line(np.stack([predicted, true]), colour)
-    canvas.cross(true, _TRUTH)
+_PLAYER = pages.beside(__file__, ".js")

@@ -35,13 +35,6 @@ class Canvas:
         """A line through ``points`` (n, 2)."""
         cv2.polylines(self.pixels, [self._fixed(points)], False, colour, 1, cv2.LINE_AA, _SHIFT)
 
-    def cross(self, at: NDArray[np.floating], colour: Colour) -> None:
-        """A small cross at ``at`` (2,)."""
-        x, y = self._point(at)
-        arm = 3 * 2**_SHIFT
-        cv2.line(self.pixels, (x - arm, y), (x + arm, y), colour, 1, cv2.LINE_AA, _SHIFT)
-        cv2.line(self.pixels, (x, y - arm), (x, y + arm), colour, 1, cv2.LINE_AA, _SHIFT)
-
     def dot(self, at: NDArray[np.floating], colour: Colour, *, filled: bool, radius: int = 4) -> None:
         """A disk, or a ring, of ``radius`` pixels of the canvas around ``at`` (2,)."""
         thickness = cv2.FILLED if filled else 1

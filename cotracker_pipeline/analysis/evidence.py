@@ -194,7 +194,7 @@ def read_budgets(path: Path) -> tuple[Budget, ...]:
 
 def read_accuracy(paths: Iterable[Path]) -> pd.DataFrame:
     """``Evidence.accuracy`` from evaluations of variants. Raises ``UserError``."""
-    return _read_tables(paths, _run_of, ["variant", "seed", "query_mode", "video", *METRICS])
+    return _read_tables(paths, run_of, ["variant", "seed", "query_mode", "video", *METRICS])
 
 
 def read_floors(paths: Iterable[Path]) -> pd.DataFrame:
@@ -206,7 +206,12 @@ def read_floors(paths: Iterable[Path]) -> pd.DataFrame:
 
 def read_losses(paths: Iterable[Path]) -> pd.DataFrame:
     """``Evidence.losses`` from loss curves. Raises ``UserError``."""
-    return _read_tables(paths, _run_of, ["variant", "seed", *LOSS_COLUMNS])
+    return _read_tables(paths, run_of, ["variant", "seed", *LOSS_COLUMNS])
+
+
+def read_verdicts(path: Path) -> pd.DataFrame:
+    """What ``judge`` decided, one row a criterion. Raises ``UserError``."""
+    return _read_tables([path], lambda _: {}, ["claim", "statement", "verdict"])
 
 
 def _read_report(path: Path, kind: type[R], step: str) -> R:
@@ -221,7 +226,7 @@ def _read_report(path: Path, kind: type[R], step: str) -> R:
         raise UserError(f"{path}: {key or 'content'}: {first['msg']}; run {step} again") from error
 
 
-def _run_of(path: Path) -> dict[str, Any]:
+def run_of(path: Path) -> dict[str, Any]:
     """Variant and seed of a file in ``{variant}/seed-{seed}/``."""
     folder, prefix = path.parent.name, "seed-"
     if not (folder.startswith(prefix) and folder.removeprefix(prefix).isdecimal()):

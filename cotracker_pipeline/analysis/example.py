@@ -13,7 +13,7 @@ from cotracker_pipeline.evaluation.tracker import PointTracker
 
 
 class Example(NamedTuple):
-    """What ``clips.draw_tracks`` draws, in its order.
+    """What a page of clips shows.
 
     Attributes:
         video: (T, H, W, 3) uint8, RGB.
@@ -30,30 +30,38 @@ class Example(NamedTuple):
     predicted_visible: NDArray[np.bool_]
 
 
-def track_example(tracker: PointTracker, shard: str | os.PathLike[str], most_tracks: int) -> Example:
-    """Track the first video of ``shard``; each track is queried in its first visible frame.
+def video_names(shard: str | os.PathLike[str]) -> list[str]:
+    """Of a shard that has some. Raises ``UserError``."""
+    with ShardReader(shard) as reader:
+        if not reader.names:
+            raise UserError(f"{shard}: holds no video; give a shard with at least one")
+        return list(reader.names)
+
+
+def track_example(
+    tracker: PointTracker, shard: str | os.PathLike[str], most_tracks: int, index: int = 0
+) -> Example:
+    """Track a video of ``shard``; each track is queried in its first visible frame.
 
     Of the tracks, at most ``most_tracks`` are taken, spread evenly over the order of the file.
     Raises ``UserError`` when the shard cannot be read or has no visible track.
     """
     with ShardReader(shard) as reader:
-        if not reader.names:
-            raise UserError(f"{shard}: holds no video; give a shard with at least one")
-        video = reader.frames(0)
-        tracks, visible, valid = reader.labels(0)
+        video, name = reader.frames(index), reader.names[index]
+        tracks, visible, valid = reader.labels(index)
     visible = visible & valid
     if not visible.any():
-        raise UserError(f"{shard}: no track of the first video is ever visible; give another shard")
+        raise UserError(f"{shard}: no track of {name} is ever visible; give another shard")
     sample = sample_queries_first(~visible, tracks, video)
     queries, occluded, truth = (
-        sample[key][0][_spread(sample["query_points"].shape[1], most_tracks)]
+        sample[key][0][spread(sample["query_points"].shape[1], most_tracks)]
         for key in ("query_points", "occluded", "target_points")
     )
     predicted, predicted_visible = tracker(video, queries[:, [0, 2, 1]])
     return Example(video, truth, ~occluded, _from_query_on(predicted, queries[:, 0]), predicted_visible)
 
 
-def _spread(count: int, most: int) -> NDArray[np.int64]:
+def spread(count: int, most: int) -> NDArray[np.int64]:
     """At most ``most`` indices of ``count``, evenly apart."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 

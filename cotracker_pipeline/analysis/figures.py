@@ -1,8 +1,8 @@
 """Figures of a study, in colours that colour-blind readers can tell apart, as reproducible SVG."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import cycle, zip_longest
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 import matplotlib as mpl
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
+from cotracker_pipeline.analysis.colours import PALETTE, component_colours
 from cotracker_pipeline.analysis.evidence import METRICS, InferencePeak, Prediction
 from cotracker_pipeline.analysis.scales import trained_size, true_size
 from cotracker_pipeline.analysis.statistics import mean_interval, metric_matrix
@@ -18,13 +19,7 @@ from cotracker_pipeline.config import Study
 from cotracker_pipeline.files import atomic_path
 from cotracker_pipeline.units import GB, GIB
 
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-"""Okabe and Ito, "Color Universal Design", 2008, without the yellow, which vanishes on white."""
-GREYS = ("#999999", "#555555", "#BBBBBB", "#DDDDDD")
-"""For whatever components follow the known ones."""
-
 MARKERS = "osD^vPX*<>"
-COMPONENTS = ("transformer", "correlation", "encoder", "parameters", "gradients", "optimiser")
 CARDS_GIB = (12, 24, 40, 48, 80)
 SMOOTHED_ROWS = 5
 """Rows of the loss curve that the drawn line averages over."""
@@ -115,7 +110,7 @@ def inference_figure(study: Study, predictions: Mapping[str, Prediction]) -> Fig
             [one.peak_allocated_bytes / GB if one else 0 for one in case],
             height=height,
             color=PALETTE[index % len(PALETTE)],
-            label=_case_label([one for one in case if one]),
+            label=case_label([one for one in case if one]),
         )
     axes.set_yticks(np.arange(len(names)), names)
     axes.invert_yaxis()
@@ -124,16 +119,6 @@ def inference_figure(study: Study, predictions: Mapping[str, Prediction]) -> Fig
     if cases:
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
-
-
-def component_colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each component: known ones first, then whatever else there is."""
-    found = list(names)
-    ordered = [name for name in COMPONENTS if name in found]
-    ordered += [name for name in found if name not in COMPONENTS]
-    known = dict(zip(COMPONENTS, PALETTE, strict=False))
-    others = cycle(GREYS)
-    return {name: known.get(name) or next(others) for name in ordered}
 
 
 def plain_axes(height: float) -> tuple[Figure, Axes]:
@@ -179,7 +164,7 @@ def _mark_cards(axes: Axes, largest: float) -> None:
             )
 
 
-def _case_label(peaks: Sequence[InferencePeak]) -> str:
+def case_label(peaks: Sequence[InferencePeak]) -> str:
     """Video length and track count of one position in the lists of inference peaks."""
     frames = "/".join(dict.fromkeys(str(peak.frames) for peak in peaks))
     tracks = list(dict.fromkeys(str(peak.tracks) for peak in peaks))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from cotracker_pipeline.analysis import pages
+
 MEASUREMENT_COLUMNS = ["scale", "subject", "query_mode", "measure", "unit", "value", "low", "high"]
 """One row a measurement. ``subject``: a variant or a floor; ``low`` and ``high``: 95 % bootstrap interval."""
 
@@ -68,9 +70,9 @@ def to_html(table: Table) -> str:
     """A page of its own, for the report."""
     blocks = [f"<h1>{html.escape(table.title)}</h1>"]
     for section in table.sections:
-        blocks += [f"<h2>{html.escape(section.heading)}</h2>", section.frame.to_html(index=False, border=0)]
-    blocks += [f"<p>{html.escape(note)}</p>" for note in table.notes]
-    return _PAGE.format(title=html.escape(table.title), body="\n".join(blocks))
+        blocks += [f"<h2>{html.escape(section.heading)}</h2>", pages.table(section.frame)]
+    blocks += [f'<p class="quiet">{html.escape(note)}</p>' for note in table.notes]
+    return pages.page(table.title, "\n".join(blocks))
 
 
 WRITERS = {".csv": to_csv, ".md": to_markdown, ".tex": to_latex, ".html": to_html}
@@ -90,25 +92,6 @@ _LATEX = str.maketrans(
         "Δ": r"$\Delta$",
     }
 )
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font-family: sans-serif; margin: 2em; }}
-h1 {{ font-size: 1.3em; }}
-h2 {{ font-size: 1em; }}
-table {{ border-collapse: collapse; font-size: 0.9em; }}
-th, td {{ border-bottom: 1px solid #ccc; padding: 0.3em 0.8em; text-align: left; vertical-align: top; }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
 
 
 def _escape_latex(text: str) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cotracker_pipeline.analysis.colours import component_colours
 from cotracker_pipeline.analysis.evidence import Phase, Prediction, Timeline
-from cotracker_pipeline.analysis.figures import component_colours
 from cotracker_pipeline.analysis.scales import true_size
 from cotracker_pipeline.config import Study
 from cotracker_pipeline.units import GB
@@ -48,7 +48,7 @@ def timelines_figure(study: Study, predictions: Mapping[str, Prediction]) -> Fig
     for axes in grid.flat[len(predictions) :]:
         axes.remove()
     for axes, prediction in zip(grid.flat, predictions.values(), strict=False):
-        _draw(axes, _coarser(prediction.timeline))
+        _draw(axes, coarser(prediction.timeline, COARSENESS))
         axes.set_title(f"{prediction.variant}: {prediction.peak_allocated_bytes / GB:.1f} GB", fontsize=8)
         axes.set_xticks([phase.start for phase in prediction.timeline.phases[1:]], [])
         axes.tick_params(labelsize=7)
@@ -80,7 +80,7 @@ def _legend(axes: Axes) -> tuple[list, list[str]]:
 def _mark_phases(axes: Axes, timeline: Timeline) -> None:
     for phase in timeline.phases[1:]:
         axes.axvline(phase.start, color="black", linestyle=":", linewidth=0.8)
-    for names, start, end in _labels(timeline.phases, timeline.positions[-1]):
+    for names, start, end in phase_labels(timeline.phases, timeline.positions[-1]):
         axes.annotate(
             names,
             ((start + end) / 2, 1),
@@ -92,7 +92,7 @@ def _mark_phases(axes: Axes, timeline: Timeline) -> None:
         )
 
 
-def _labels(phases: Sequence[Phase], length: int) -> list[tuple[str, int, int]]:
+def phase_labels(phases: Sequence[Phase], length: int) -> list[tuple[str, int, int]]:
     """(names, start, end): neighbours that are both narrow share a label."""
     labels: list[tuple[str, int, int]] = []
     for phase in phases:
@@ -121,11 +121,11 @@ def _mark_peak(axes: Axes, timeline: Timeline) -> None:
     )
 
 
-def _coarser(timeline: Timeline) -> Timeline:
-    """The first and the last moment, and of every few between them the highest."""
+def coarser(timeline: Timeline, coarseness: int) -> Timeline:
+    """The first and the last moment, and of every ``coarseness`` between them the highest."""
     totals = _totals(timeline)
     inner = range(1, len(totals) - 1)
-    groups = [inner[start : start + COARSENESS] for start in range(0, len(inner), COARSENESS)]
+    groups = [inner[start : start + coarseness] for start in range(0, len(inner), coarseness)]
     kept = [0, *(max(group, key=totals.__getitem__) for group in groups), len(totals) - 1]
     return timeline.model_copy(
         update={

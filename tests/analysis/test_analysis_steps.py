@@ -76,6 +76,26 @@ def test_illustrate(study_file: Path, inputs: Callable[..., list[object]], tmp_p
     assert len(list(tmp_path.glob("*.svg"))) == 5
 
 
+def test_illustrate_page(study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
+    output = tmp_path / "figures.html"
+    given = inputs("--memory", "--accuracy", "--losses")
+    done = run("illustrate_page", "--config", study_file, *given, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert output.stat().st_size > 500_000
+
+
+def test_summarise(study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
+    verdicts, output = tmp_path / "verdicts.csv", tmp_path / "front_page.html"
+    given = inputs("--memory", "--accuracy", "--floors", "--losses")
+    judged = run("judge", "--config", study_file, "--claims", CLAIMS, *given, "--output", verdicts)
+    assert judged.returncode == 0, judged.stderr
+    given = inputs("--budgets", "--memory", "--measured", "--accuracy")
+    done = run("summarise", "--config", study_file, *given, "--verdicts", verdicts, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert "Which configuration for my card?" in output.read_text()
+    assert "bf16 mixed precision saves about 30 to 50 % of the memory." in output.read_text()
+
+
 def test_illustrate_timeline(study_file: Path, results: Path, tmp_path: Path) -> None:
     memory, output = results / "memory/predicted/lean.json", tmp_path / "timeline.svg"
     done = run("illustrate_timeline", "--config", study_file, "--memory", memory, "--output", output)

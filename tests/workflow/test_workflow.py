@@ -77,7 +77,10 @@ def test_default_study_is_planned_whole(clone: Path) -> None:
         "evaluate_baseline",
         "judge",
         "illustrate",
-        "illustrate_clip",
+        "illustrate_page",
+        "illustrate_clips",
+        "illustrate_scenes",
+        "summarise",
         "plan_budgets",
         "illustrate_budgets",
         "report",
@@ -251,7 +254,7 @@ def test_adding_a_variant_reruns_nothing_else(finished: Path) -> None:
     change(finished / TINY, lambda study: study["variants"].update(radius={"recipe": {"corr_radius": 2}}))
     jobs = planned(finished, "--configfile", TINY)
     assert (jobs["train"], jobs["evaluate"], jobs["predict_memory"]) == (2, 2, 1)
-    assert {"render", "warm_up", "evaluate_baseline", "illustrate_clip", "plan_budgets"}.isdisjoint(jobs)
+    assert {"render", "warm_up", "evaluate_baseline", "illustrate_scenes", "plan_budgets"}.isdisjoint(jobs)
 
 
 def test_changing_a_variant_reruns_that_variant(finished: Path) -> None:
@@ -262,7 +265,7 @@ def test_changing_a_variant_reruns_that_variant(finished: Path) -> None:
 
 def test_adding_a_claim_only_judges_again(finished: Path) -> None:
     change(finished / "config/claims.yaml", lambda values: values["claims"].pop())
-    assert set(planned(finished, "--configfile", TINY)) == {"judge", "report", "all"}
+    assert set(planned(finished, "--configfile", TINY)) == {"judge", "summarise", "report", "all"}
 
 
 def test_adding_a_seed_trains_that_seed_only(finished: Path) -> None:
@@ -275,8 +278,11 @@ def test_changing_what_a_cluster_is_asked_for_reruns_nothing(finished: Path) -> 
     assert planned(finished, "--configfile", TINY) == {}
 
 
-def test_changing_what_trainings_do_at_a_fault_trains_nothing(finished: Path) -> None:
-    change(finished / TINY, lambda study: study["training"].update(on_nan="skip", skip_damaged=True))
+def test_changing_what_trainings_do_at_a_fault_or_log_trains_nothing(finished: Path) -> None:
+    change(
+        finished / TINY,
+        lambda study: study["training"].update(on_nan="skip", skip_damaged=True, tensorboard=True),
+    )
     assert {"warm_up", "train", "evaluate"}.isdisjoint(planned(finished, "--configfile", TINY))
 
 
@@ -295,5 +301,5 @@ def test_editing_code_repeats_what_depends_on_it_and_touching_it_nothing(finishe
 def test_changing_the_evaluation_trains_nothing(finished: Path) -> None:
     change(finished / TINY, lambda study: study["evaluation"].update(max_tracks=4))
     jobs = planned(finished, "--configfile", TINY)
-    assert {"evaluate", "evaluate_baseline", "illustrate_clip"} <= set(jobs)
+    assert {"evaluate", "evaluate_baseline", "illustrate_clips"} <= set(jobs)
     assert {"render", "warm_up", "train", "predict_memory"}.isdisjoint(jobs)

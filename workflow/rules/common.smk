@@ -34,6 +34,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
 FORMATS = ("csv", "md", "tex", "html")
 TABLES = ("memory", "measured", "budgets", "accuracy")
 FIGURES = ("memory", "timelines", "inference", "trade-off", "loss")
+PAGES = ("interactive", "clips", "scenes")
 
 
 def read_study(values):
@@ -74,6 +75,12 @@ def code_of(step):
     As inputs its files would be looked up for each job: a third of the time that a large plan takes.
     """
     return dependencies.digest(step)
+
+
+def say_where_the_report_is():
+    """One line at the end; none where only some of the study was asked for."""
+    if os.path.isfile(REPORT):
+        sys.stderr.write(f"The report: {os.path.abspath(REPORT)}\n")
 
 
 def plain(section, without=()):
@@ -339,15 +346,21 @@ def results_of_variants():
         *(f"{RESULTS}/figures/{figure}.svg" for figure in FIGURES),
         *(f"{RESULTS}/figures/timeline-{variant}.svg" for variant in STUDY.variants),
         BUDGETS_FIGURE,
-        f"{RESULTS}/clips/baseline.html",
+        *(f"{RESULTS}/figures/{page}.html" for page in PAGES),
+        FRONT_PAGE,
     ]
 
 
 SOURCE = ", ".join(map(str, workflow.configfiles)) or "configuration"
 STUDY = read_study(config)
 RESULTS = f"results/{STUDY.study}"
+SNAKEFILE = os.path.relpath(
+    os.path.join(workflow.current_basedir.get_path_or_uri(True), "../../Snakefile")
+)
 STUDY_FILE = f"{RESULTS}/study.yaml"
 BUDGETS = f"{RESULTS}/memory/budgets.json"
+REPORT = f"{RESULTS}/report.html"
+FRONT_PAGE = f"{RESULTS}/front_page.html"
 BUDGETS_FIGURE = f"{RESULTS}/figures/budgets.svg"
 # what the steps that run a model ask for: trainings on a CPU need not take turns
 GPUS = int(STUDY.training.device == "cuda")

@@ -51,10 +51,16 @@ rule download:
         record="downloads/{source}/download.json",
     log:
         "downloads/{source}/download.log",
+    benchmark:
+        "downloads/{source}/download.tsv"
     wildcard_constraints:
         source="|".join(map(re.escape, PUBLISHED)),
     # nodes of a cluster seldom reach the internet
     localrule: True
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=2880,
     params:
         code=code_of("download"),
         address=lambda wildcards: PUBLISHED[wildcards.source].url,

@@ -82,36 +82,16 @@ rule illustrate:
         accuracy=evaluations(STUDY.variants),
         losses=losses(STUDY.variants),
     output:
-        memory=report(
-            f"{RESULTS}/figures/memory.svg",
-            caption="../report/memory.rst",
-            category="Figures",
-            labels={"figure": "training peak by component"},
-        ),
+        memory=f"{RESULTS}/figures/memory.svg",
         timelines=report(
             f"{RESULTS}/figures/timelines.svg",
             caption="../report/timelines.rst",
             category="Figures",
-            labels={"figure": "memory over a training step"},
+            labels={"figure": "memory over the step, all variants"},
         ),
-        inference=report(
-            f"{RESULTS}/figures/inference.svg",
-            caption="../report/inference.rst",
-            category="Figures",
-            labels={"figure": "inference peaks"},
-        ),
-        trade_off=report(
-            f"{RESULTS}/figures/trade-off.svg",
-            caption="../report/trade-off.rst",
-            category="Figures",
-            labels={"figure": "accuracy against memory"},
-        ),
-        loss=report(
-            f"{RESULTS}/figures/loss.svg",
-            caption="../report/loss.rst",
-            category="Figures",
-            labels={"figure": "training loss"},
-        ),
+        inference=f"{RESULTS}/figures/inference.svg",
+        trade_off=f"{RESULTS}/figures/trade-off.svg",
+        loss=f"{RESULTS}/figures/loss.svg",
     log:
         f"{RESULTS}/logs/illustrate.log",
     benchmark:
@@ -138,12 +118,7 @@ rule illustrate_timeline:
     input:
         memory=f"{RESULTS}/memory/predicted/{{variant}}.json",
     output:
-        svg=report(
-            f"{RESULTS}/figures/timeline-{{variant}}.svg",
-            caption="../report/timeline.rst",
-            category="Memory over a training step",
-            labels={"variant": "{variant}"},
-        ),
+        svg=f"{RESULTS}/figures/timeline-{{variant}}.svg",
     log:
         f"{RESULTS}/logs/illustrate_timeline/{{variant}}.log",
     benchmark:
@@ -192,34 +167,134 @@ rule illustrate_budgets:
         " --budgets {input.budgets:q} --output {output.svg:q} > {log:q} 2>&1"
 
 
-rule illustrate_clip:
+# drawn once more than "illustrate" does: those figures are for documents, this page is for the report
+rule illustrate_page:
     input:
-        data=shards("eval")[:1],
-        model=f"{RESULTS}/train/{{variant}}/seed-{STUDY.training.seeds[0]}/model.safetensors",
+        memory=predictions(STUDY.variants),
+        accuracy=evaluations(STUDY.variants),
+        losses=losses(STUDY.variants),
     output:
         html=report(
-            f"{RESULTS}/clips/{{variant}}.html",
-            caption="../report/clip.rst",
-            category="Clips",
-            labels={"variant": "{variant}"},
+            f"{RESULTS}/figures/interactive.html",
+            caption="../report/interactive.rst",
+            category="Figures",
+            labels={"figure": "accuracy, memory, loss (interactive)"},
         ),
     log:
-        f"{RESULTS}/logs/illustrate_clip/{{variant}}.log",
+        f"{RESULTS}/logs/illustrate_page.log",
     benchmark:
-        f"{RESULTS}/benchmarks/illustrate_clip/{{variant}}.tsv"
+        f"{RESULTS}/benchmarks/illustrate_page.tsv"
     threads: 1
     resources:
-        **job_resources("illustrate_clip", mem_mb=1500, runtime=20),
+        **job_resources("illustrate_page", mem_mb=1500, runtime=10),
     params:
-        code=code_of("illustrate_clip"),
+        code=code_of("illustrate_page"),
+        study=STUDY_FILE,
+        variants=variants_of(STUDY.variants),
+        scale={"memory": plain(STUDY.memory), "training": plain(STUDY.training)},
+    message:
+        "Drawing the interactive figures"
+    shell:
+        "python -m cotracker_pipeline.illustrate_page --config {params.study:q}"
+        " --memory {input.memory:q} --accuracy {input.accuracy:q} --losses {input.losses:q}"
+        " --output {output.html:q} > {log:q} 2>&1"
+
+
+rule illustrate_clips:
+    input:
+        data=shards("eval")[:1],
+        models=[
+            f"{RESULTS}/train/{variant}/seed-{STUDY.training.seeds[0]}/model.safetensors"
+            for variant in STUDY.variants
+        ],
+    output:
+        html=report(
+            f"{RESULTS}/figures/clips.html",
+            caption="../report/clips.rst",
+            category="Clips",
+            labels={"page": "tracks of every variant"},
+        ),
+    log:
+        f"{RESULTS}/logs/illustrate_clips.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/illustrate_clips.tsv"
+    threads: 1
+    resources:
+        **job_resources("illustrate_clips", mem_mb=1500, runtime=60, gpu=GPUS),
+    params:
+        code=code_of("illustrate_clips"),
         study=STUDY_FILE,
         evaluation=plain(STUDY.evaluation, without=["baselines"]),
     message:
-        "Drawing a clip of {wildcards.variant}"
+        "Tracking clips with every variant"
     shell:
-        "python -m cotracker_pipeline.illustrate_clip --config {params.study:q}"
-        " --variant {wildcards.variant:q} --checkpoint {input.model:q} --data {input.data:q}"
+        "python -m cotracker_pipeline.illustrate_clips --config {params.study:q}"
+        " --checkpoints {input.models:q} --data {input.data:q}"
         " --output {output.html:q} > {log:q} 2>&1"
+
+
+rule illustrate_scenes:
+    input:
+        train=shards("train")[0],
+        eval=shards("eval")[0],
+    output:
+        html=report(
+            f"{RESULTS}/figures/scenes.html",
+            caption="../report/scenes.rst",
+            category="Scenes",
+            labels={"page": "samples of both splits"},
+        ),
+    log:
+        f"{RESULTS}/logs/illustrate_scenes.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/illustrate_scenes.tsv"
+    threads: 1
+    resources:
+        **job_resources("illustrate_scenes", mem_mb=800, runtime=10),
+    params:
+        code=code_of("illustrate_scenes"),
+    message:
+        "Sampling the scenes"
+    shell:
+        "python -m cotracker_pipeline.illustrate_scenes --train {input.train:q} --eval {input.eval:q}"
+        " --output {output.html:q} > {log:q} 2>&1"
+
+
+rule summarise:
+    input:
+        budgets=BUDGETS,
+        memory=predictions(STUDY.variants),
+        measured=measurements(STUDY.variants) if GPUS else [],
+        accuracy=evaluations(STUDY.variants),
+        verdicts=f"{RESULTS}/tables/verdicts.csv" if STUDY.claims else [],
+    output:
+        html=report(
+            FRONT_PAGE,
+            caption="../report/front_page.rst",
+            category="Answers",
+            labels={"page": "which configuration for my card"},
+        ),
+    log:
+        f"{RESULTS}/logs/summarise.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/summarise.tsv"
+    threads: 1
+    resources:
+        **job_resources("summarise", mem_mb=500, runtime=10),
+    params:
+        code=code_of("summarise"),
+        study=STUDY_FILE,
+        variants=variants_of(STUDY.variants),
+        scale={"memory": plain(STUDY.memory), "training": plain(STUDY.training)},
+        verdicts=lambda wildcards, input: (
+            ["--verdicts", input.verdicts] if input.verdicts else []
+        ),
+    message:
+        "Writing the front page of the report"
+    shell:
+        "python -m cotracker_pipeline.summarise --config {params.study:q} --budgets {input.budgets:q}"
+        " --memory {input.memory:q} --measured {input.measured:q} --accuracy {input.accuracy:q}"
+        " {params.verdicts:q} --output {output.html:q} > {log:q} 2>&1"
 
 
 # what the report shows; also what "snakemake --report" is asked for
@@ -232,7 +307,7 @@ rule report:
     input:
         all_results(),
     output:
-        html=f"{RESULTS}/report.html",
+        html=REPORT,
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
@@ -243,8 +318,10 @@ rule report:
         mem_mb=1000,
         runtime=20,
     params:
+        code=code_of("report"),
         study=STUDY_FILE,
-        snakefile=os.path.relpath(workflow.main_snakefile),
+        # not that of a workflow which uses this one as a module
+        snakefile=SNAKEFILE,
     message:
         "Writing the report {output.html}"
     shell:
