@@ -606,7 +606,8 @@ def _overrides_of(section: type[Section]) -> type[BaseModel]:
     """The same keys as ``section``, each optional: what a variant may write."""
     fields: dict[str, Any] = {
         name: (
-            field.annotation,
+            # with its limits, which are no part of the annotation any more
+            Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation,
             Field(None, description=field.description, json_schema_extra=_without_default),
         )
         for name, field in section.model_fields.items()
@@ -720,7 +721,7 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
-    def _evaluations_are_possible(self) -> "Study":
+    def _sets_have_datasets(self) -> "Study":
         if self.published is None:
             return self
         for name, chosen in self.published.sets.items():
@@ -728,8 +729,6 @@ class Study(Section):
                 raise ValueError(
                     f"published.sets.{name}.dataset: datasets has {_unknown(chosen.dataset, self.datasets)}"
                 )
-            for checkpoint in self.published.checkpoints.values():
-                _evaluation_of(self.evaluation, checkpoint, chosen)
         return self
 
     @model_validator(mode="after")
@@ -776,14 +775,10 @@ class Study(Section):
 
 def _evaluation_of(evaluation: Evaluation, checkpoint: Checkpoint, chosen: EvaluationSet) -> Evaluation:
     """``evaluation`` with what the checkpoint changes of it, and then the set."""
-    values = evaluation.model_dump()
     for part in (checkpoint, chosen):
-        values |= part.evaluation.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
-    try:
-        return Evaluation.model_validate(values)
-    except ValidationError as error:
-        sentence = _sentence(error.errors()[0], Evaluation)
-        raise ValueError(f"an evaluation of published: {sentence}") from error
+        changed = part.evaluation.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+        evaluation = evaluation.model_copy(update=changed)
+    return evaluation
 
 
 def load_study(path: str | os.PathLike[str]) -> Study:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from running import ROOT, TINY, cloned, snakemake
 from studies import VALUES, studies
 
-from cotracker_pipeline.config import Study, load_study, parse_study
+from cotracker_pipeline.config import Recipe, Strategy, Study, load_study, parse_study
 from cotracker_pipeline.errors import UserError
 
 SCHEMA = jsonschema.Draft202012Validator(
@@ -44,6 +44,24 @@ def test_what_is_accepted_suits_snakemake_and_what_is_not_is_told(values):
         assert sentence.isprintable()
         assert len(sentence) < 600
         assert re.match(r"study\.yaml: (expected keys|variants must contain|ablations\.|.+: .)", sentence)
+
+
+KEYS = [
+    (name, key)
+    for name, section in (("recipe", Recipe), ("strategy", Strategy))
+    for key in section.model_fields
+]
+
+
+@pytest.mark.parametrize(("section", "key"), KEYS)
+@pytest.mark.parametrize("value", [-5, 0, 0.5, 3, "3", True, None, [], "fp32", ["encoder"]], ids=repr)
+def test_a_variant_may_write_what_the_study_may(section, key, value):
+    alone = sentence_about({**VALUES, section: {**VALUES.get(section, {}), key: value}})
+    variants = {**VALUES["variants"], "mine": {section: {key: value}}}
+    of_variant = sentence_about({**VALUES, "variants": variants})
+    assert (alone is None) == (of_variant is None)
+    if of_variant:
+        assert of_variant.startswith(f"study.yaml: variants.mine.{section}")
 
 
 @pytest.mark.slow

@@ -118,7 +118,7 @@ def test_the_sets_with_an_address_are_downloaded(tmp_path: Path) -> None:
     ("part", "change", "told"),
     [
         ("sets", {"dataset": "davos"}, "published.sets.davis.dataset: datasets has no 'davos'; did you mean"),
-        ("sets", {"evaluation": {"query_modes": []}}, "an evaluation of published: query_modes"),
+        ("sets", {"evaluation": {"query_modes": []}}, "published.sets.davis.evaluation.query_modes: "),
         ("sets", {"metric": "tap-vid"}, "published.sets.davis.metric: unknown key; did you mean 'metrics'?"),
         (
             "checkpoints",

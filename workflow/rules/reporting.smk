@@ -235,8 +235,8 @@ rule illustrate_clips:
 
 rule illustrate_scenes:
     input:
-        train=shards("train")[0],
-        eval=shards("eval")[0],
+        train=shards("train")[:1],
+        eval=shards("eval")[:1],
     output:
         html=report(
             f"{RESULTS}/figures/scenes.html",
