@@ -1,7 +1,20 @@
-"""Means and paired differences over videos and seeds, with bootstrap intervals."""
+"""Means and paired differences over videos and seeds, with bootstrap intervals.
 
+What is resampled, and why: the numbers are a table of seeds by videos, and both are samples, of the trainings
+and of the videos that might have been. Every seed sees the same videos, so single numbers are not independent;
+what is resampled are the means of the seeds and, independently of them, the means of the videos. Noise that is
+neither a seed's nor a video's is in both and counts twice, which errs on the side of wider intervals.
+
+A plain percentile interval of three seeds contains the truth in 72 % of simulated cases instead of 95 %: a
+resample spreads less than its sample by (n - 1) / n, and does not know how unsure a spread of few values is.
+Deviations are therefore enlarged by sqrt(n / (n - 1)), and the interval by Student's t over the normal quantile,
+with the degrees of freedom of Welch and Satterthwaite; with many seeds and videos both corrections vanish.
+``tests/analysis/test_statistics.py`` simulates how often intervals and verdicts err.
+"""
+
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -36,8 +49,8 @@ def metric_matrix(runs: pd.DataFrame, metric: str, column: str = "video") -> pd.
     return runs.pivot(index="seed", columns=column, values=metric).dropna(axis="columns")
 
 
-def paired_difference(runs: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> Interval:
-    """Mean of ``runs`` minus ``baseline`` over the seeds and videos that both have.
+def paired_differences(runs: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> NDArray[np.float64]:
+    """``runs`` minus ``baseline`` over the seeds and videos that both have: (seeds, videos).
 
     Args:
         runs: one row a seed and video of one variant and query mode; columns seed, video and ``metric``.
@@ -45,41 +58,64 @@ def paired_difference(runs: pd.DataFrame, baseline: pd.DataFrame, metric: str) -
         metric: name of the column.
     """
     difference = metric_matrix(runs, metric) - metric_matrix(baseline, metric)
-    return mean_interval(difference.dropna(axis="index", how="all").dropna(axis="columns").to_numpy())
+    common = difference.dropna(axis="index", how="all").dropna(axis="columns")
+    return common.to_numpy(dtype=np.float64)
+
+
+def paired_difference(runs: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> Interval:
+    """Mean and interval of ``paired_differences``."""
+    return mean_interval(paired_differences(runs, baseline, metric))
 
 
 def mean_interval(values: NDArray[np.float64]) -> Interval:
-    """Mean of ``values`` (seeds, videos) with a percentile bootstrap interval.
+    """Mean of ``values`` (seeds, videos) with its bootstrap interval, as the module describes it.
 
-    Seeds and videos are resampled independently of each other, since every seed saw the same videos. The
-    resampling is seeded: the same values give the same interval.
+    The resampling is seeded: the same values give the same interval.
     """
     seeds, videos = values.shape
     if values.size == 0:
         return Interval(np.nan, np.nan, np.nan, seeds, videos)
     mean = float(values.mean())
-    axes = [axis for axis, size in enumerate(values.shape) if size > 1]
-    if not axes:
+    # an axis of length one cannot be resampled
+    deviations = [values.mean(axis=axis) - mean for axis in (1, 0) if values.shape[1 - axis] > 1]
+    if not deviations:
         return Interval(mean, np.nan, np.nan, seeds, videos)
-    # an axis of length one cannot be resampled: average over it
-    values = values.mean(axis=tuple({0, 1} - set(axes)))
-    result = stats.bootstrap(
-        [np.arange(size) for size in values.shape],
-        partial(_mean_of_drawn, values),
+    errors, sizes = [squared_error(each) for each in deviations], [len(each) for each in deviations]
+    if not any(errors):
+        return Interval(mean, mean, mean, seeds, videos)
+    low, high = _percentiles([each * math.sqrt(len(each) / (len(each) - 1)) for each in deviations])
+    wider = quantile(errors, sizes) / stats.norm.ppf((1 + CONFIDENCE) / 2)
+    return Interval(mean, mean + wider * low, mean + wider * high, seeds, videos)
+
+
+def squared_error(values: NDArray[np.float64]) -> float:
+    """Squared standard error of the mean of ``values`` (n,)."""
+    return float(values.var(ddof=1) / len(values))
+
+
+def quantile(errors: Sequence[float], sizes: Sequence[int]) -> float:
+    """Student's t for ``CONFIDENCE`` of a sum of means with squared standard ``errors``, not all 0.
+
+    Degrees of freedom after Welch and Satterthwaite; ``sizes``: how many values each error comes from.
+    """
+    spread = sum(error**2 / (size - 1) for error, size in zip(errors, sizes, strict=True))
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, sum(errors) ** 2 / spread))
+
+
+def _percentiles(samples: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+    """Of the sum of the means, each sample resampled by itself."""
+    interval = stats.bootstrap(
+        samples,
+        _sum_of_means,
         n_resamples=RESAMPLES,
         confidence_level=CONFIDENCE,
         method="percentile",
         vectorized=True,
         batch=500,
         rng=np.random.default_rng(0),
-    )
-    interval = result.confidence_interval
-    return Interval(mean, float(interval.low), float(interval.high), seeds, videos)
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
 
 
-def _mean_of_drawn(values: NDArray[np.float64], *drawn: NDArray[np.int64], axis: int) -> NDArray[np.float64]:
-    """Mean over the drawn rows and columns; indices (..., n) for each axis of ``values``, n at ``axis``."""
-    if len(drawn) == 1:
-        return np.asarray(values[drawn[0]].mean(axis=axis))
-    rows, columns = (np.moveaxis(indices, axis, -1) for indices in drawn)
-    return np.asarray(values[rows[..., :, None], columns[..., None, :]].mean(axis=(-2, -1)))
+def _sum_of_means(*samples: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    return np.asarray(sum(sample.mean(axis=axis) for sample in samples))
