@@ -566,6 +566,9 @@ class Study(Section):
     variants: dict[Name, VariantOverrides] = Field(min_length=1)
     ablations: dict[Name, tuple[Name, ...]] = {}
     claims: Path | None = Field(None, description="file of the claims that are judged")
+    step_times: Path | None = Field(
+        None, description="times of interleaved steps at the true size, for claims about time"
+    )
     resources: Resources = Field(Resources(), description="what jobs ask a cluster for")
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ TINY = "config/test/tiny.yaml"
 
 def cloned(folder: Path, *more: str) -> Path:
     """``folder`` with all that the workflow reads, and ``more`` of the repository."""
-    for name in ("Snakefile", "workflow", "profiles", "config", *more):
+    for name in ("Snakefile", "workflow", "profiles", "config", "results/reference", *more):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, folder / name)
     return folder

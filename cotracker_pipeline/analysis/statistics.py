@@ -1,15 +1,15 @@
 """Means and paired differences over videos and seeds, with bootstrap intervals.
 
-What is resampled, and why: the numbers are a table of seeds by videos, and both are samples, of the trainings
-and of the videos that might have been. Every seed sees the same videos, so single numbers are not independent;
-what is resampled are the means of the seeds and, independently of them, the means of the videos. Noise that is
-neither a seed's nor a video's is in both and counts twice, which errs on the side of wider intervals.
+What is resampled, and why: the numbers are a table of seeds by videos, and both are samples, of the
+trainings and of the videos that might have been. Every seed sees the same videos, so single numbers are not
+independent: the means of the seeds and, independently of them, the means of the videos are resampled. Noise
+that is neither a seed's nor a video's is in both and counts twice, which errs on the side of wider intervals.
 
 A plain percentile interval of three seeds contains the truth in 72 % of simulated cases instead of 95 %: a
 resample spreads less than its sample by (n - 1) / n, and does not know how unsure a spread of few values is.
-Deviations are therefore enlarged by sqrt(n / (n - 1)), and the interval by Student's t over the normal quantile,
-with the degrees of freedom of Welch and Satterthwaite; with many seeds and videos both corrections vanish.
-``tests/analysis/test_statistics.py`` simulates how often intervals and verdicts err.
+Deviations are therefore enlarged by sqrt(n / (n - 1)), and the interval by Student's t over the normal
+quantile, with the degrees of freedom of Welch and Satterthwaite; with many seeds and videos both corrections
+vanish. ``tests/analysis/test_statistics.py`` simulates how often intervals and verdicts err.
 """
 
 import math

@@ -176,7 +176,7 @@ def test_what_is_in_own_folders_is_an_input(clone: Path) -> None:
 def test_a_study_on_the_command_line_stands_alone(clone: Path) -> None:
     jobs = planned(clone, "--configfile", TINY)
     assert jobs["predict_memory"] == 3
-    assert not (clone / "results").exists()
+    assert not (clone / "results/tiny").exists()
     touched = snakemake(clone, "--touch", "--cores", "1", "--configfile", TINY)
     assert touched.returncode == 0, touched.stdout
     assert yaml.safe_load((clone / "results/tiny/study.yaml").read_text()) == yaml.safe_load(
@@ -232,7 +232,7 @@ def test_a_mistake_is_one_sentence(edit: Callable[[Any], None], sentence: str, c
     assert "tiny.yaml" in last
     assert sentence in last
     assert "Traceback" not in done.stdout
-    assert not (clone / "results").exists()
+    assert not (clone / "results/tiny").exists()
 
 
 def test_an_unknown_ablation_is_named(clone: Path) -> None:
