@@ -9,8 +9,8 @@ import pandas as pd
 MEASUREMENT_COLUMNS = [
     *("scale", "subject", "query_mode", "measure", "unit", "value", "low", "high", "seeds", "videos"),
 ]
-"""One row a measurement. ``subject``: a variant or a floor; ``low`` and ``high``: 95 % bootstrap interval over
-so many ``seeds`` and ``videos``."""
+"""One row a measurement. ``subject``: a variant or a floor; ``low`` and ``high``: 95 % bootstrap interval
+over so many ``seeds`` and ``videos``."""
 
 
 @dataclass(frozen=True)

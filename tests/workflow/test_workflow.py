@@ -1,6 +1,7 @@
 """The workflow: its plan, its answers to mistakes, and what makes which job run again."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,9 +23,16 @@ def clone(tmp_path: Path) -> Path:
     return cloned(tmp_path)
 
 
-def planned(folder: Path, *arguments: str) -> dict[str, int]:
+#: The rules whose jobs take long.
+COMPUTED = {
+    *("render", "warm_up", "train", "evaluate", "evaluate_baseline", "predict_memory", "measure_memory"),
+    "plan_budgets",
+}
+
+
+def planned(folder: Path, *arguments: str, **environment: str) -> dict[str, int]:
     """The number of jobs of each rule in a dry run."""
-    done = snakemake(folder, "--dry-run", *arguments)
+    done = snakemake(folder, "--dry-run", *arguments, **environment)
     assert done.returncode == 0, done.stdout
     table = re.search(r"^Job stats:\n.*?\n-[- ]*\n(.*?)\n\n", done.stdout, re.DOTALL | re.MULTILINE)
     rows = [line.split() for line in table[1].splitlines()] if table else []
@@ -37,20 +45,23 @@ def change(path: Path, edit: Callable[[Any], None]) -> None:
     path.write_text(yaml.safe_dump(values, sort_keys=False))
 
 
-@pytest.fixture(scope="module")
-def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the tiny study is done, its files being empty."""
-    folder = cloned(tmp_path_factory.mktemp("done"))
-    summary = snakemake(folder, "--configfile", TINY, "--summary")
+def as_done(folder: Path, **environment: str) -> Path:
+    """``folder`` in which the tiny study is done, its files being empty."""
+    summary = snakemake(folder, "--configfile", TINY, "--summary", **environment)
     assert summary.returncode == 0, summary.stdout
     for line in summary.stdout.splitlines():
         if line.startswith("results/"):
             path = folder / line.split("\t")[0]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    touched = snakemake(folder, "--configfile", TINY, "--cores", "1", "--touch", "--forceall")
+    touched = snakemake(folder, "--configfile", TINY, "--cores", "1", "--touch", "--forceall", **environment)
     assert touched.returncode == 0, touched.stdout
     return folder
+
+
+@pytest.fixture(scope="module")
+def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return as_done(cloned(tmp_path_factory.mktemp("done")))
 
 
 @pytest.fixture
@@ -70,7 +81,7 @@ def test_default_study_is_planned_whole(clone: Path) -> None:
     assert jobs["train"] == trainings
     assert jobs["evaluate"] == trainings
     assert jobs["predict_memory"] == jobs["illustrate_timeline"] == len(study.variants)
-    assert jobs["tabulate"] == 3 + len(study.ablations)
+    assert jobs["tabulate"] == 4 + len(study.ablations)
     assert {
         "render",
         "warm_up",
@@ -89,7 +100,7 @@ def test_the_ablation_of_cotracker3_is_planned_whole(name: str, clone: Path) -> 
     jobs = planned(clone, "--configfile", f"config/{name}.yaml")
     study = load_study(ROOT / f"config/{name}.yaml")
     assert jobs["train"] == jobs["evaluate"] == jobs["predict_memory"] == len(study.variants)
-    assert jobs["tabulate"] == 3 + len(study.ablations)
+    assert jobs["tabulate"] == 4 + len(study.ablations)
     assert "judge" not in jobs
     assert {"warm_up", "plan_budgets", "illustrate", "report"} <= set(jobs)
 
@@ -137,7 +148,7 @@ def test_a_study_that_trains_on_a_gpu_measures_too(clone: Path) -> None:
     change(clone / TINY, lambda study: study["training"].update(device="cuda"))
     jobs = planned(clone, "--configfile", TINY)
     assert jobs["measure_memory"] == 3
-    assert jobs["tabulate"] == 4 + len(
+    assert jobs["tabulate"] == 5 + len(
         Study.model_validate(yaml.safe_load((clone / TINY).read_text())).ablations
     )
 
@@ -254,6 +265,20 @@ def test_adding_a_variant_reruns_nothing_else(finished: Path) -> None:
     assert {"render", "warm_up", "evaluate_baseline", "illustrate_clip", "plan_budgets"}.isdisjoint(jobs)
 
 
+def test_reordering_variants_computes_nothing_again(finished: Path) -> None:
+    """Names decide, not places: only what lists the variants is written again."""
+    change(
+        finished / TINY,
+        lambda study: study.update(
+            variants=dict(reversed(study["variants"].items())),
+            ablations=dict(reversed(study["ablations"].items())),
+        ),
+    )
+    jobs = planned(finished, "--configfile", TINY)
+    assert "tabulate" in jobs
+    assert not COMPUTED & set(jobs)
+
+
 def test_changing_a_variant_reruns_that_variant(finished: Path) -> None:
     change(finished / TINY, lambda study: study["variants"].update({"tracks-8": {"recipe": {"tracks": 4}}}))
     jobs = planned(finished, "--configfile", TINY)
@@ -285,3 +310,43 @@ def test_changing_the_evaluation_trains_nothing(finished: Path) -> None:
     jobs = planned(finished, "--configfile", TINY)
     assert {"evaluate", "evaluate_baseline", "illustrate_clip"} <= set(jobs)
     assert {"render", "warm_up", "train", "predict_memory"}.isdisjoint(jobs)
+
+
+@pytest.fixture(scope="module")
+def with_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the tiny study is done, with a copy of the package that may be edited."""
+    folder = cloned(tmp_path_factory.mktemp("package"), "cotracker_pipeline")
+    return as_done(folder, PYTHONPATH=str(folder))
+
+
+@pytest.mark.parametrize(
+    ("module", "again", "kept"),
+    [
+        ("analysis/figures.py", {"illustrate"}, COMPUTED | {"tabulate", "judge"}),
+        ("analysis/accuracy_criteria.py", {"judge"}, COMPUTED | {"tabulate", "illustrate"}),
+        ("evaluation/metrics.py", {"evaluate", "evaluate_baseline"}, {"render", "warm_up", "train"}),
+        ("training/losses.py", {"train", "evaluate"}, {"render", "evaluate_baseline"}),
+        ("data/engine/shading.py", {"render", "train"}, {"predict_memory", "plan_budgets"}),
+    ],
+)
+def test_editing_a_module_reruns_what_depends_on_it(
+    module: str, again: set[str], kept: set[str], with_package: Path
+) -> None:
+    path = with_package / "cotracker_pipeline" / module
+    before, times = path.read_text(), path.stat()
+    path.write_text(before + "\nEDITED = True\n")
+    jobs = planned(with_package, "--configfile", TINY, PYTHONPATH=str(with_package))
+    path.write_text(before)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert again <= set(jobs)
+    assert not kept & set(jobs)
+
+
+def test_another_package_only_writes_the_environment_again(with_package: Path) -> None:
+    """A version is read from the metadata of its distribution."""
+    extra = with_package / "site/made_up-1.0.dist-info"
+    extra.mkdir(parents=True)
+    (extra / "METADATA").write_text("Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n")
+    both = os.pathsep.join([str(with_package), str(extra.parent)])
+    jobs = planned(with_package, "--configfile", TINY, PYTHONPATH=both)
+    assert jobs == {"tabulate": 1, "report": 1, "all": 1}

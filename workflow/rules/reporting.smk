@@ -28,6 +28,7 @@ rule tabulate:
         floors=lambda wildcards, input: input.get("floors", []),
         memory=lambda wildcards, input: input.get("memory", []),
         measured=lambda wildcards, input: input.get("measured", []),
+        environment=lambda wildcards: environment_of(wildcards.table),
         budgets=lambda wildcards, input: (
             ["--budgets", input.budgets] if "budgets" in input.keys() else []
         ),
