@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from running import BIN, ROOT, TINY, cloned, snakemake
+from running import BIN, ROOT, TINY, as_done, change, cloned, planned, snakemake
 
 from cotracker_pipeline.config import Clip, ModelSize, Study, load_study
 from cotracker_pipeline.render import shard_indices
@@ -28,35 +27,6 @@ COMPUTED = {
     *("render", "warm_up", "train", "evaluate", "evaluate_baseline", "predict_memory", "measure_memory"),
     "plan_budgets",
 }
-
-
-def planned(folder: Path, *arguments: str, **environment: str) -> dict[str, int]:
-    """The number of jobs of each rule in a dry run."""
-    done = snakemake(folder, "--dry-run", *arguments, **environment)
-    assert done.returncode == 0, done.stdout
-    table = re.search(r"^Job stats:\n.*?\n-[- ]*\n(.*?)\n\n", done.stdout, re.DOTALL | re.MULTILINE)
-    rows = [line.split() for line in table[1].splitlines()] if table else []
-    return {rule: int(count) for rule, count in rows if rule != "total"}
-
-
-def change(path: Path, edit: Callable[[Any], None]) -> None:
-    values = yaml.safe_load(path.read_text())
-    edit(values)
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
-
-
-def as_done(folder: Path, **environment: str) -> Path:
-    """``folder`` in which the tiny study is done, its files being empty."""
-    summary = snakemake(folder, "--configfile", TINY, "--summary", **environment)
-    assert summary.returncode == 0, summary.stdout
-    for line in summary.stdout.splitlines():
-        if line.startswith("results/"):
-            path = folder / line.split("\t")[0]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-    touched = snakemake(folder, "--configfile", TINY, "--cores", "1", "--touch", "--forceall", **environment)
-    assert touched.returncode == 0, touched.stdout
-    return folder
 
 
 @pytest.fixture(scope="module")
