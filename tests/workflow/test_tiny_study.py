@@ -1,5 +1,6 @@
 """The tiny study for real: every rule, from an empty folder to the report."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -48,4 +49,13 @@ def produced(results: Path) -> dict[Path, bytes]:
     """The files of a study but for pages, figures, and what holds seconds: loss curves, logs, benchmarks."""
     patterns = ("tables/*", "eval/**/*.csv", "memory/**/*.json", "train/**/*.safetensors")
     paths = sorted(path for pattern in patterns for path in results.glob(pattern))
-    return {path.relative_to(results): path.read_bytes() for path in paths}
+    return {path.relative_to(results): content(path) for path in paths}
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file; of weights with the metadata in order, which their library writes in any."""
+    raw = path.read_bytes()
+    if path.suffix != ".safetensors":
+        return raw
+    end = 8 + int.from_bytes(raw[:8], "little")
+    return json.dumps(json.loads(raw[8:end]), sort_keys=True).encode() + raw[end:]

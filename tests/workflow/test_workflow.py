@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from running import BIN, ROOT, TINY, as_done, change, cloned, planned, snakemake
 
+from cotracker_pipeline.analysis.sample_size import Spread
 from cotracker_pipeline.config import Clip, ModelSize, Study, load_study
 from cotracker_pipeline.render import shard_indices
 
@@ -63,6 +65,30 @@ def test_default_study_is_planned_whole(clone: Path) -> None:
         "illustrate_budgets",
         "report",
     } <= set(jobs)
+
+
+def test_the_study_for_a_workstation_is_planned_whole(clone: Path) -> None:
+    name = "config/workstation.yaml"
+    jobs = planned(clone, "--configfile", name)
+    study = load_study(ROOT / name)
+    trainings = len(study.variants) * len(study.training.seeds)
+    assert (jobs["train"], jobs["evaluate"], jobs["judge"]) == (trainings, trainings, 1)
+    assert jobs["predict_memory"] == len(study.variants)
+    change(clone / name, lambda values: values["training"].update(device="cuda"))
+    assert planned(clone, "--configfile", name)["measure_memory"] == len(study.variants)
+
+
+def test_the_study_for_a_workstation_resolves_a_point() -> None:
+    """At three times the variances that the default study showed."""
+    study = load_study(ROOT / "config/workstation.yaml")
+    assert study.data.eval.render is not None
+    sample = len(study.training.seeds), study.data.eval.render.sequences
+    rows = pd.read_csv(ROOT / "results/reference/two-cores/seed_spread.csv")
+    rows = rows[rows["metric"].isin(["average_jaccard", "average_pts_within_thresh"])]
+    widths = [
+        Spread(3 * row.seed, 3 * row.video, 3 * row.rest).half_width(*sample) for row in rows.itertuples()
+    ]
+    assert max(widths) < 1.0
 
 
 @pytest.mark.parametrize("name", ["cotracker3", "cotracker3-offline"])
