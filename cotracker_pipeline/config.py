@@ -690,6 +690,9 @@ class Study(Section):
     variants: dict[Name, VariantOverrides] = {}
     ablations: dict[Name, tuple[Name, ...]] = {}
     claims: Path | None = Field(None, description="file of the claims that are judged")
+    step_times: Path | None = Field(
+        None, description="times of interleaved steps at the true size, for claims about time"
+    )
     resources: Resources = Field(Resources(), description="what jobs ask a cluster for")
     published: Published | None = Field(
         None, description="checkpoints to compare with their published numbers; such a study needs no variant"

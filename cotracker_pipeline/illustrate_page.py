@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from cotracker_pipeline.analysis.chart_page import chart_page
-from cotracker_pipeline.analysis.evidence import read_evidence
+from cotracker_pipeline.analysis.evidence import read_evidence, read_step_times
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import load_study
 from cotracker_pipeline.files import write_text
@@ -13,8 +13,11 @@ from cotracker_pipeline.files import write_text
 def main() -> None:
     """Command line."""
     arguments = _parser().parse_args()
-    evidence = read_evidence(arguments.memory, arguments.accuracy, [], arguments.losses)
-    write_text(arguments.output, chart_page(load_study(arguments.config), evidence))
+    study = load_study(arguments.config)
+    evidence = read_evidence(
+        arguments.memory, arguments.accuracy, [], arguments.losses, read_step_times([], study)
+    )
+    write_text(arguments.output, chart_page(study, evidence))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Write one table: memory predicted or measured, budgets, accuracy, or an ablation of the study."""
+"""Write one table: memory predicted or measured, budgets, accuracy, environment, or an ablation."""
 
 import argparse
 from pathlib import Path
@@ -7,6 +7,7 @@ from cotracker_pipeline.analysis.ablation_table import ablation_table
 from cotracker_pipeline.analysis.accuracy_table import accuracy_table
 from cotracker_pipeline.analysis.budgets_table import budgets_table
 from cotracker_pipeline.analysis.command import table_parser
+from cotracker_pipeline.analysis.environment_table import environment_table
 from cotracker_pipeline.analysis.evidence import (
     read_accuracy,
     read_budgets,
@@ -21,6 +22,8 @@ from cotracker_pipeline.analysis.writing import write_tables
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import Study, load_study
 from cotracker_pipeline.errors import UserError
+
+TABLES = ("memory", "measured", "budgets", "accuracy", "environment")
 
 
 def main() -> None:
@@ -43,8 +46,10 @@ def _table(study: Study, arguments: argparse.Namespace) -> Table:
         return budgets_table(study, read_budgets(arguments.budgets))
     if name == "accuracy":
         return accuracy_table(study, read_accuracy(arguments.accuracy), read_floors(arguments.floors))
+    if name == "environment":
+        return environment_table(study)
     if name not in study.ablations:
-        known = ", ".join(["memory", "measured", "budgets", "accuracy", *study.ablations])
+        known = ", ".join([*TABLES, *study.ablations])
         raise UserError(f"{arguments.config}: ablations has no '{name}'; choose one of {known}")
     return ablation_table(
         study,
@@ -57,9 +62,7 @@ def _table(study: Study, arguments: argparse.Namespace) -> Table:
 
 def _parser() -> argparse.ArgumentParser:
     parser = table_parser("tabulate", __doc__)
-    parser.add_argument(
-        "--table", required=True, help="memory, measured, budgets, accuracy, or the name of an ablation"
-    )
+    parser.add_argument("--table", required=True, help=f"{', '.join(TABLES)}, or the name of an ablation")
     parser.add_argument(
         "--measured", type=Path, nargs="*", default=[], metavar="JSON", help="from measure_memory"
     )

@@ -9,8 +9,14 @@ from pydantic import Field
 
 from cotracker_pipeline.analysis.evidence import METRICS, Evidence
 from cotracker_pipeline.analysis.memory_criteria import Names
-from cotracker_pipeline.analysis.outcomes import Limits, Outcome, combine
-from cotracker_pipeline.analysis.statistics import Interval, mean_interval, metric_matrix, paired_difference
+from cotracker_pipeline.analysis.outcomes import Limits, Outcome, Status, combine
+from cotracker_pipeline.analysis.sample_size import MOST_SEEDS, MOST_VIDEOS, sample_needed
+from cotracker_pipeline.analysis.statistics import (
+    Interval,
+    mean_interval,
+    metric_matrix,
+    paired_differences,
+)
 from cotracker_pipeline.config import Section
 
 
@@ -26,8 +32,12 @@ class AccuracyCriterion(Section):
         """Decide from ``evidence.accuracy`` and the static floor in ``evidence.floors``."""
         return combine(self._judge(name, evidence, limits) for name in self.variants)
 
-    def decide(self, difference: Interval) -> Literal["holds", "does not hold", "not decided"]:
+    def decide(self, difference: Interval) -> Status:
         """Compare the interval of the difference with the margin."""
+        raise NotImplementedError
+
+    def decisive(self, mean: float) -> float:
+        """Half the width of the widest interval around ``mean`` that decides."""
         raise NotImplementedError
 
     def _judge(self, name: str, evidence: Evidence, limits: Limits) -> Outcome:
@@ -36,13 +46,14 @@ class AccuracyCriterion(Section):
         baseline = accuracy[accuracy["variant"] == "baseline"]
         if runs.empty or baseline.empty:
             return Outcome("not decided", "", f"variant {name} trained and evaluated in the study")
-        difference = paired_difference(runs, baseline, self.metric)
+        differences = paired_differences(runs, baseline, self.metric)
+        difference = mean_interval(differences)
         numbers = f"{METRICS[self.metric]} of {name} {in_points(difference)} points against the baseline"
         missing = _too_few_seeds(difference, limits) or self._no_higher_than_static(baseline, evidence)
         if missing:
             return Outcome("not decided", numbers, missing)
         status = self.decide(difference)
-        takes = self._videos_needed(difference) if status == "not decided" else ""
+        takes = _more(differences, self.decisive(difference.mean)) if status == "not decided" else ""
         return Outcome(status, numbers, takes)
 
     def _no_higher_than_static(self, baseline: pd.DataFrame, evidence: Evidence) -> str:
@@ -53,24 +64,23 @@ class AccuracyCriterion(Section):
             return ""
         return f"a training whose baseline rises above the static floor in {METRICS[self.metric]}"
 
-    def _videos_needed(self, difference: Interval) -> str:
-        """How many videos would bring the interval to one side of the margin, at the spread seen."""
-        distance = abs(difference.mean + self.margin)
-        if not (distance and math.isfinite(difference.half_width)):
-            return "more videos and seeds"
-        videos = math.ceil(difference.videos * (difference.half_width / distance) ** 2)
-        return f"about {videos} videos at the spread seen ({difference.videos} given)"
-
 
 class NonInferior(AccuracyCriterion):
-    """The variant loses less than the margin."""
+    """The variant loses less than the margin: the interval of its difference lies above -margin.
+
+    Of variants that lose just the margin, at most one in forty is called non-inferior: the interval is a 95 %
+    one of two sides.
+    """
 
     kind: Literal["non-inferior"]
 
-    def decide(self, difference: Interval) -> Literal["holds", "does not hold", "not decided"]:
+    def decide(self, difference: Interval) -> Status:
         if difference.low > -self.margin:
             return "holds"
         return "does not hold" if difference.high < -self.margin else "not decided"
+
+    def decisive(self, mean: float) -> float:
+        return abs(mean + self.margin)
 
 
 class Inferior(AccuracyCriterion):
@@ -78,10 +88,13 @@ class Inferior(AccuracyCriterion):
 
     kind: Literal["inferior"]
 
-    def decide(self, difference: Interval) -> Literal["holds", "does not hold", "not decided"]:
+    def decide(self, difference: Interval) -> Status:
         if difference.low > -self.margin:
             return "does not hold"
         return "holds" if difference.high < 0 else "not decided"
+
+    def decisive(self, mean: float) -> float:
+        return max(-mean, mean + self.margin)
 
 
 class ConvergesAlike(Section):
@@ -93,7 +106,7 @@ class ConvergesAlike(Section):
     last: float = Field(0.25, gt=0, le=1, description="share of the logged steps, from the end, compared")
 
     def judge(self, evidence: Evidence, limits: Limits) -> Outcome:
-        """Decide from ``evidence.losses``: mean log ratio over the same seeds and steps."""
+        """Decide from ``evidence.losses``: log ratio over the same steps, its mean over the seeds."""
         return combine(self._judge(name, evidence, limits) for name in self.variants)
 
     def _judge(self, name: str, evidence: Evidence, limits: Limits) -> Outcome:
@@ -102,8 +115,8 @@ class ConvergesAlike(Section):
             return Outcome("not decided", "", f"loss curves of {name} and baseline over the same steps")
         ratio = mean_interval(ratios)
         numbers = (
-            f"final loss of {name} over the baseline's {math.exp(ratio.mean):.3f} "
-            f"[{math.exp(ratio.low):.3f}, {math.exp(ratio.high):.3f}]"
+            f"final loss of {name} over the baseline's {math.exp(ratio.mean):.3f}"
+            f"{between(math.exp(ratio.low), math.exp(ratio.high), '.3f')}"
         )
         missing = _too_few_seeds(ratio, limits)
         if missing:
@@ -113,27 +126,47 @@ class ConvergesAlike(Section):
             return Outcome("holds", numbers)
         if ratio.high < -bound or ratio.low > bound:
             return Outcome("does not hold", numbers)
-        return Outcome("not decided", numbers, "more seeds or longer training")
+        return Outcome("not decided", numbers, _more(ratios, abs(bound - abs(ratio.mean))))
 
     def _log_ratios(self, losses: pd.DataFrame, name: str) -> np.ndarray:
-        """Log of the loss over the baseline's: (seeds, last logged steps)."""
+        """Log of the loss over the baseline's, of each seed the mean over the last logged steps: (seeds, 1).
+
+        The steps of one training are no sample: what moves one of them moves its neighbours.
+        """
         ours = metric_matrix(losses[losses["variant"] == name], "loss", column="step")
         baseline = metric_matrix(losses[losses["variant"] == "baseline"], "loss", column="step")
         ratios = (
             (ours / baseline).dropna(axis="index", how="all").dropna(axis="columns").to_numpy(dtype=float)
         )
         first = math.floor(ratios.shape[1] * (1 - self.last))
-        return np.asarray(np.log(ratios[:, first:]))
+        if not ratios.size:
+            return ratios
+        return np.asarray(np.log(ratios[:, first:]).mean(axis=1, keepdims=True))
 
 
 def in_points(difference: Interval) -> str:
-    """A difference of shares in points (hundredths) with its interval."""
-    return f"{100 * difference.mean:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+    """A difference of shares in points (hundredths) with its interval, where there is one."""
+    return f"{100 * difference.mean:+.1f}{between(100 * difference.low, 100 * difference.high, '+.1f')}"
+
+
+def between(low: float, high: float, style: str) -> str:
+    """An interval in brackets behind its mean; nothing where there is none."""
+    return "" if math.isnan(low) else f" [{low:{style}}, {high:{style}}]"
 
 
 def _too_few_seeds(interval: Interval, limits: Limits) -> str:
-    if interval.seeds >= limits.seeds:
+    if interval.seeds >= limits.seeds and not math.isnan(interval.low):
         return ""
-    return (
-        f"at least {limits.seeds} seeds ({interval.seeds} given), since another training may move the number"
-    )
+    seeds = max(2, limits.seeds)
+    return f"at least {seeds} seeds ({interval.seeds} given), since another training may move the number"
+
+
+def _more(values: np.ndarray, half_width: float) -> str:
+    """What would narrow the interval of ``values`` (seeds, videos) below ``half_width``."""
+    sample = sample_needed(values, half_width)
+    if sample is None:
+        return f"more than {MOST_SEEDS} seeds or {MOST_VIDEOS} videos: the number lies next to the bound"
+    seeds, videos = values.shape
+    given = f"{seeds} seeds" + (f" and {videos} videos" if videos > 1 else "")
+    asked = f"{sample.seeds} seeds" + (f" and {sample.videos} videos" if videos > 1 else "")
+    return f"about {asked} at the spread seen ({given} given)"

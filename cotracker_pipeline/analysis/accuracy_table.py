@@ -36,7 +36,8 @@ def accuracy_table(study: Study, accuracy: pd.DataFrame, floors: pd.DataFrame) -
     """Means and paired differences of every variant, and the floors."""
     summaries = accuracy_summaries(accuracy, floors)
     data = accuracy_measurements(study, summaries)
-    return Table("Accuracy on unseen clips", data, accuracy_sections(study, accuracy, summaries), [NOTE])
+    sections = accuracy_sections(study, accuracy, summaries)
+    return Table("Accuracy on unseen clips", data, sections, [NOTE, *resolution(summaries)])
 
 
 def accuracy_measurements(study: Study, summaries: Iterable[Summary]) -> pd.DataFrame:
@@ -52,6 +53,9 @@ def accuracy_measurements(study: Study, summaries: Iterable[Summary]) -> pd.Data
             "value": interval.mean,
             "low": interval.low,
             "high": interval.high,
+            # a floor is trained with no seed
+            "seeds": interval.seeds if subject in study.resolved else 0,
+            "videos": interval.videos,
         }
         for subject, mode, measures in summaries
         for measure, interval in measures.items()
@@ -68,6 +72,24 @@ def accuracy_sections(study: Study, accuracy: pd.DataFrame, summaries: Sequence[
         )
         for mode in modes
     ]
+
+
+def resolution(summaries: Sequence[Summary]) -> list[str]:
+    """What difference to the baseline can be told from none: a sentence a query mode."""
+    return [
+        f"Resolution in query mode {mode}: {', '.join(parts)} points, half the width of the interval of a "
+        "paired difference (median over the variants that differ from the baseline)."
+        for mode in dict.fromkeys(mode for _, mode, _ in summaries)
+        if (parts := list(_half_widths([of for _, this, of in summaries if this == mode])))
+    ]
+
+
+def _half_widths(measures: Sequence[dict[str, Interval]]) -> Iterator[str]:
+    for metric, label in METRICS.items():
+        intervals = [of[f"{metric}_difference"] for of in measures if f"{metric}_difference" in of]
+        widths = [interval.half_width for interval in intervals if interval.half_width > 0]
+        if widths:
+            yield f"{label} {100 * np.median(widths):.1f}"
 
 
 def _runs(study: Study, accuracy: pd.DataFrame, mode: str) -> str:

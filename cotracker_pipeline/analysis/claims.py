@@ -17,6 +17,7 @@ from cotracker_pipeline.analysis.memory_criteria import (
     SavingBetween,
 )
 from cotracker_pipeline.analysis.outcomes import Limits, Outcome, combine
+from cotracker_pipeline.analysis.time_criteria import TimeRatio
 from cotracker_pipeline.config import Name, Section, parse_section, read_yaml
 
 
@@ -36,6 +37,7 @@ Criterion = Annotated[
     | ExceedsCard
     | SavingBetween
     | FlopsRatio
+    | TimeRatio
     | InferenceRatio
     | DescendingPeaks
     | NonInferior

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from cotracker_pipeline.config import Study
 from cotracker_pipeline.errors import UserError
 
 R = TypeVar("R", bound=BaseModel)
@@ -33,6 +34,9 @@ LOSS_COLUMNS = (
     "learning_rate",
     "seconds",
 )
+
+TIME_COLUMNS = ("device", "round", "variant", "seconds")
+"""Of step times: a round times every variant, one after the other."""
 
 
 class InferencePeak(BaseModel):
@@ -159,21 +163,52 @@ class Evidence:
             the metrics (0..1), at the scale of the study's training.
         floors: the same with column baseline instead of variant and seed.
         losses: columns variant, seed and ``LOSS_COLUMNS``, one row a logged step.
+        step_times: columns ``TIME_COLUMNS``, one row a timed step at the true size.
     """
 
     predictions: Mapping[str, Prediction]
     accuracy: pd.DataFrame
     floors: pd.DataFrame
     losses: pd.DataFrame
+    step_times: pd.DataFrame
 
 
 def read_evidence(
-    predictions: Iterable[Path], evaluations: Iterable[Path], floors: Iterable[Path], losses: Iterable[Path]
+    predictions: Iterable[Path],
+    evaluations: Iterable[Path],
+    floors: Iterable[Path],
+    losses: Iterable[Path],
+    step_times: pd.DataFrame,
 ) -> Evidence:
     """Read all artefacts. Raises ``UserError`` naming the file that cannot be used."""
     return Evidence(
-        read_predictions(predictions), read_accuracy(evaluations), read_floors(floors), read_losses(losses)
+        read_predictions(predictions),
+        read_accuracy(evaluations),
+        read_floors(floors),
+        read_losses(losses),
+        step_times,
     )
+
+
+def read_step_times(paths: Iterable[Path], study: Study) -> pd.DataFrame:
+    """``Evidence.step_times`` of the variants that are the same in ``study``. Raises ``UserError``."""
+    labels = ["tf32", "tracks", "frames", "precision", "checkpoint"]
+    rows = _read_tables(paths, lambda _: {}, [*TIME_COLUMNS, *labels])
+    rows = rows[rows["tf32"] == "torch"].dropna(subset="seconds").fillna({"checkpoint": ""})
+    same = [
+        (row.variant, row.tracks, row.frames, row.precision, row.checkpoint) in _timed(study)
+        for row in rows.itertuples()
+    ]
+    return rows.loc[same, list(TIME_COLUMNS)]
+
+
+def _timed(study: Study) -> set[tuple[str, int, int, str, str]]:
+    """What a row of step times says of each variant."""
+    frames = study.memory.clip.frames
+    return {
+        (name, one.recipe.tracks, frames, one.strategy.precision, "+".join(one.strategy.checkpoint))
+        for name, one in study.resolved.items()
+    }
 
 
 def read_predictions(paths: Iterable[Path]) -> dict[str, Prediction]:

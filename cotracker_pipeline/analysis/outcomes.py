@@ -1,13 +1,14 @@
 """What a criterion answers, and how answers combine to a verdict."""
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
 from cotracker_pipeline.config import Section
 
 Status = Literal["holds", "does not hold", "not decided"]
+Error = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Outcome(NamedTuple):
@@ -28,11 +29,21 @@ class Limits(Section):
     """What all criteria share."""
 
     seeds: int = Field(3, ge=1, description="fewer seeds decide no claim about accuracy or convergence")
+    training_peak_error: Error = Field(0.005, description="largest share by which a training peak is off")
+    inference_peak_error: Error = Field(0.01, description="largest share by which an inference peak is off")
+    card_error: Error = Field(0.03, description="largest share by which the smallest card is off")
 
 
 def decided(holds: bool, numbers: str) -> Outcome:
     """The outcome of a comparison that has an answer."""
     return Outcome("holds" if holds else "does not hold", numbers)
+
+
+def compared(low: float, high: float, least: float, most: float) -> Status:
+    """Whether a number that lies in [``low``, ``high``] lies in the range [``least``, ``most``]."""
+    if least <= low and high <= most:
+        return "holds"
+    return "does not hold" if high < least or low > most else "not decided"
 
 
 def combine(outcomes: Iterable[Outcome]) -> Outcome:

@@ -8,8 +8,11 @@ import pandas as pd
 
 from cotracker_pipeline.analysis import pages
 
-MEASUREMENT_COLUMNS = ["scale", "subject", "query_mode", "measure", "unit", "value", "low", "high"]
-"""One row a measurement. ``subject``: a variant or a floor; ``low`` and ``high``: 95 % bootstrap interval."""
+MEASUREMENT_COLUMNS = [
+    *("scale", "subject", "query_mode", "measure", "unit", "value", "low", "high", "seeds", "videos"),
+]
+"""One row a measurement. ``subject``: a variant or a floor; ``low`` and ``high``: 95 % bootstrap interval
+over so many ``seeds`` and ``videos``."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,9 @@ class Table:
 
 
 def measurements(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
-    """Tidy measurements from rows that may leave out ``query_mode``, ``low`` and ``high``."""
-    return pd.DataFrame(list(rows)).reindex(columns=MEASUREMENT_COLUMNS)
+    """Tidy measurements from rows that may leave out ``query_mode`` and what belongs to an interval."""
+    counts = dict.fromkeys(("seeds", "videos"), "Int64")
+    return pd.DataFrame(list(rows)).reindex(columns=MEASUREMENT_COLUMNS).astype(counts)
 
 
 def to_csv(table: Table) -> str:

@@ -39,5 +39,6 @@ def _notes(study: Study, limits: Limits) -> list[str]:
     return [
         f"Loss used in training: {', '.join(losses)}.",
         f"Claims about accuracy or convergence are decided from {limits.seeds} seeds on.",
-        "An interval in brackets is the 95 % bootstrap interval over videos and seeds.",
+        "An interval in brackets is the 95 % bootstrap interval over videos and seeds, of losses over seeds, "
+        "of times over rounds; of memory it is what predictions may be off by.",
     ]

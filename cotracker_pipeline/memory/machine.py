@@ -2,16 +2,13 @@
 
 import os
 import platform
-import subprocess
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from cotracker_pipeline.config import Card
-from cotracker_pipeline.memory.resident import total_bytes
+from cotracker_pipeline.environment import commit, driver, processor, total_bytes
 
 
 class Machine(NamedTuple):
@@ -47,12 +44,12 @@ class Machine(NamedTuple):
 def describe_machine(device: str) -> Machine:
     """The machine as it is now, seen by a program that computes on ``device``, ``cuda`` or ``cpu``."""
     on_gpu = device == "cuda"
-    name, size = _gpu() if on_gpu else (_processor(), total_bytes())
+    name, size = _gpu() if on_gpu else (processor(), total_bytes())
     return Machine(
         device=name,
         device_bytes=size,
         threads=torch.get_num_threads(),
-        driver=_driver() if on_gpu else None,
+        driver=driver() if on_gpu else None,
         cuda=torch.version.cuda if on_gpu else None,
         cudnn=str(torch.backends.cudnn.version()) if on_gpu else None,
         convolution_tf32=torch.backends.cudnn.allow_tf32 if on_gpu else None,
@@ -61,7 +58,7 @@ def describe_machine(device: str) -> Machine:
         python=platform.python_version(),
         torch=torch.__version__,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        commit=_commit(),
+        commit=commit(),
     )
 
 
@@ -76,35 +73,3 @@ def card_bytes(device: str) -> int | None:
 def _gpu() -> tuple[str, int]:
     properties = torch.cuda.get_device_properties(torch.cuda.current_device())
     return properties.name, properties.total_memory
-
-
-@cache
-def _driver() -> str | None:
-    return _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-@cache
-def _commit() -> str | None:
-    """Of the source tree that this package lies in, with "-dirty" where it is changed; None elsewhere."""
-    source = Path(__file__).resolve().parents[2]
-    top = _output("git", "-C", str(source), "rev-parse", "--show-toplevel")
-    # an installed package may lie in the working tree of another project
-    if top is None or Path(top).resolve() != source:
-        return None
-    return _output("git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-
-
-def _output(*command: str) -> str | None:
-    """The first line that ``command`` prints; None where it is not installed, fails or says nothing."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    lines = done.stdout.split("\n") if done.returncode == 0 else [""]
-    return lines[0].strip() or None

@@ -1,9 +1,10 @@
 """Memory of this process and of this machine, as the system counts it."""
 
-import os
 import resource
 import sys
 from pathlib import Path
+
+from cotracker_pipeline.environment import total_bytes
 
 
 def peak_resident_bytes() -> int:
@@ -20,11 +21,6 @@ def available_bytes() -> int:
     """Memory of this machine that programs can still take; all of it where the system does not say."""
     meminfo = _kibibytes(Path("/proc/meminfo"))
     return meminfo.get("MemAvailable") or total_bytes()
-
-
-def total_bytes() -> int:
-    """Memory of this machine."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _kibibytes(path: Path) -> dict[str, int]:

@@ -33,7 +33,7 @@ def inputs(results: Path, patterns: dict[str, str]) -> Callable[..., list[object
     ]
 
 
-@pytest.mark.parametrize("table", ["memory", "measured", "budgets", "accuracy", "precision"])
+@pytest.mark.parametrize("table", ["memory", "measured", "budgets", "accuracy", "environment", "precision"])
 def test_tabulate(table: str, study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
     outputs = [tmp_path / f"out.{suffix}" for suffix in ("csv", "md", "tex", "html")]
     given = inputs("--memory", "--measured", "--budgets", "--accuracy", "--floors")
@@ -46,8 +46,8 @@ def test_tabulate_names_the_ablations_that_exist(study_file: Path, tmp_path: Pat
     done = run("tabulate", "--config", study_file, "--table", "presicion", "--output", tmp_path / "t.csv")
     assert done.returncode != 0
     assert (
-        "ablations has no 'presicion'; choose one of memory, measured, budgets, accuracy, precision"
-        in done.stderr
+        "ablations has no 'presicion'; choose one of memory, measured, budgets, accuracy, environment, "
+        "precision" in done.stderr
     )
     assert not (tmp_path / "t.csv").exists()
 

@@ -129,6 +129,21 @@ def test_accuracy_table_states_the_scale_in_every_heading(study: Study, evidence
     assert "steps 20, seeds 3, videos 6" in sections[0].heading
 
 
+def test_accuracy_says_over_how_many_seeds_and_videos(study: Study, evidence: Evidence) -> None:
+    data = accuracy_table(study, evidence.accuracy, evidence.floors).data
+    assert set(data[data["subject"].isin(study.variants)]["seeds"]) == {3}
+    assert set(data[~data["subject"].isin(study.variants)]["seeds"]) == {0}
+    assert set(data["videos"]) == {6}
+
+
+def test_accuracy_table_says_which_difference_it_resolves(study: Study, evidence: Evidence) -> None:
+    table = accuracy_table(study, evidence.accuracy, evidence.floors)
+    data = table.data[table.data["measure"] == "average_jaccard_difference"].set_index("query_mode")
+    first = data.loc["first"]
+    expected = 100 * ((first["high"] - first["low"]) / 2).median()
+    assert f"Resolution in query mode first: AJ {expected:.1f}, δ avg {expected:.1f}" in table.notes[1]
+
+
 def test_accuracy_table_has_differences_and_floors(study: Study, evidence: Evidence) -> None:
     table = accuracy_table(study, evidence.accuracy, evidence.floors)
     frame = table.sections[0].frame.set_index("variant")

@@ -1,6 +1,7 @@
 """The scripts that measure."""
 
 import csv
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,26 @@ def measure(*arguments: object) -> str:
 def read(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_what_seeds_and_videos_spread_by(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for variant, shift in (("baseline", 0.0), ("other", 0.02)):
+        for seed in (0, 1, 2):
+            folder = tmp_path / f"eval/{variant}/seed-{seed}"
+            folder.mkdir(parents=True)
+            values = shift + random.normal(0, 0.01, 40)
+            metrics = ("average_jaccard", "average_pts_within_thresh", "occlusion_accuracy")
+            table = {"video": range(40), "query_mode": "first"} | dict.fromkeys(metrics, values)
+            pd.DataFrame(table).to_csv(folder / "evaluation.csv", index=False)
+    command = [sys.executable, "benchmarks/seed_spread.py", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(io.StringIO(done.stdout))
+    assert set(rows["variant"]) == {"other"}
+    assert rows["difference"].to_numpy() == pytest.approx(2, abs=0.6)
+    # each number of a difference deviates by one point, twice
+    assert rows["rest"].to_numpy() == pytest.approx(2, rel=0.3)
 
 
 @pytest.mark.slow

@@ -140,7 +140,7 @@ def test_two_studies_in_one_folder_do_not_meet(tmp_path):
     os.killpg(process.pid, signal.SIGTERM)
     process.communicate()
     assert study.log.read_text().splitlines()[-1].startswith("stopped: SIGTERM came")
-    assert {path.name for path in (study.folder / "results").iterdir()} == {"one", "two"}
+    assert {path.name for path in (study.folder / "results").iterdir()} == {"one", "two", "reference"}
 
 
 def test_the_same_study_twice_is_refused(study):

@@ -251,5 +251,5 @@ def test_it_is_done_and_another_checkpoint_evaluates_that_one_only(done):
         more = snakemake(done, "--dry-run", "--configfile", STUDY)
     finally:
         path.unlink()
-    assert more.stdout.count("Evaluating cotracker3-offline on") == 3
+    assert more.stdout.count("Evaluating cotracker3-offline on") == 4
     assert "Evaluating cotracker2 on" not in more.stdout

@@ -1,17 +1,19 @@
 """The workflow: its plan, its answers to mistakes, and what makes which job run again."""
 
 import json
-import re
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
-from running import BIN, ROOT, TINY, cloned, snakemake
+from running import BIN, ROOT, TINY, as_done, change, cloned, planned, snakemake
 
+from cotracker_pipeline.analysis.sample_size import Spread
 from cotracker_pipeline.config import Clip, ModelSize, Study, load_study
 from cotracker_pipeline.render import shard_indices
 
@@ -22,35 +24,16 @@ def clone(tmp_path: Path) -> Path:
     return cloned(tmp_path)
 
 
-def planned(folder: Path, *arguments: str, **environment: str) -> dict[str, int]:
-    """The number of jobs of each rule in a dry run."""
-    done = snakemake(folder, "--dry-run", *arguments, **environment)
-    assert done.returncode == 0, done.stdout
-    table = re.search(r"^Job stats:\n.*?\n-[- ]*\n(.*?)\n\n", done.stdout, re.DOTALL | re.MULTILINE)
-    rows = [line.split() for line in table[1].splitlines()] if table else []
-    return {rule: int(count) for rule, count in rows if rule != "total"}
-
-
-def change(path: Path, edit: Callable[[Any], None]) -> None:
-    values = yaml.safe_load(path.read_text())
-    edit(values)
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
+#: The rules whose jobs take long.
+COMPUTED = {
+    *("render", "warm_up", "train", "evaluate", "evaluate_baseline", "predict_memory", "measure_memory"),
+    "plan_budgets",
+}
 
 
 @pytest.fixture(scope="module")
 def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the tiny study is done, its files being empty."""
-    folder = cloned(tmp_path_factory.mktemp("done"))
-    summary = snakemake(folder, "--configfile", TINY, "--summary")
-    assert summary.returncode == 0, summary.stdout
-    for line in summary.stdout.splitlines():
-        if line.startswith("results/"):
-            path = folder / line.split("\t")[0]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-    touched = snakemake(folder, "--configfile", TINY, "--cores", "1", "--touch", "--forceall")
-    assert touched.returncode == 0, touched.stdout
-    return folder
+    return as_done(cloned(tmp_path_factory.mktemp("done")))
 
 
 @pytest.fixture
@@ -70,7 +53,7 @@ def test_default_study_is_planned_whole(clone: Path) -> None:
     assert jobs["train"] == trainings
     assert jobs["evaluate"] == trainings
     assert jobs["predict_memory"] == jobs["illustrate_timeline"] == len(study.variants)
-    assert jobs["tabulate"] == 3 + len(study.ablations)
+    assert jobs["tabulate"] == 4 + len(study.ablations)
     assert {
         "render",
         "warm_up",
@@ -87,12 +70,36 @@ def test_default_study_is_planned_whole(clone: Path) -> None:
     } <= set(jobs)
 
 
+def test_the_study_for_a_workstation_is_planned_whole(clone: Path) -> None:
+    name = "config/workstation.yaml"
+    jobs = planned(clone, "--configfile", name)
+    study = load_study(ROOT / name)
+    trainings = len(study.variants) * len(study.training.seeds)
+    assert (jobs["train"], jobs["evaluate"], jobs["judge"]) == (trainings, trainings, 1)
+    assert jobs["predict_memory"] == len(study.variants)
+    change(clone / name, lambda values: values["training"].update(device="cuda"))
+    assert planned(clone, "--configfile", name)["measure_memory"] == len(study.variants)
+
+
+def test_the_study_for_a_workstation_resolves_a_point() -> None:
+    """At three times the variances that the default study showed."""
+    study = load_study(ROOT / "config/workstation.yaml")
+    assert study.data.eval.render is not None
+    sample = len(study.training.seeds), study.data.eval.render.sequences
+    rows = pd.read_csv(ROOT / "results/reference/two-cores/seed_spread.csv")
+    rows = rows[rows["metric"].isin(["average_jaccard", "average_pts_within_thresh"])]
+    widths = [
+        Spread(3 * row.seed, 3 * row.video, 3 * row.rest).half_width(*sample) for row in rows.itertuples()
+    ]
+    assert max(widths) < 1.0
+
+
 @pytest.mark.parametrize("name", ["cotracker3", "cotracker3-offline"])
 def test_the_ablation_of_cotracker3_is_planned_whole(name: str, clone: Path) -> None:
     jobs = planned(clone, "--configfile", f"config/{name}.yaml")
     study = load_study(ROOT / f"config/{name}.yaml")
     assert jobs["train"] == jobs["evaluate"] == jobs["predict_memory"] == len(study.variants)
-    assert jobs["tabulate"] == 3 + len(study.ablations)
+    assert jobs["tabulate"] == 4 + len(study.ablations)
     assert "judge" not in jobs
     assert {"warm_up", "plan_budgets", "illustrate", "report"} <= set(jobs)
 
@@ -140,7 +147,7 @@ def test_a_study_that_trains_on_a_gpu_measures_too(clone: Path) -> None:
     change(clone / TINY, lambda study: study["training"].update(device="cuda"))
     jobs = planned(clone, "--configfile", TINY)
     assert jobs["measure_memory"] == 3
-    assert jobs["tabulate"] == 4 + len(
+    assert jobs["tabulate"] == 5 + len(
         Study.model_validate(yaml.safe_load((clone / TINY).read_text())).ablations
     )
 
@@ -179,7 +186,7 @@ def test_what_is_in_own_folders_is_an_input(clone: Path) -> None:
 def test_a_study_on_the_command_line_stands_alone(clone: Path) -> None:
     jobs = planned(clone, "--configfile", TINY)
     assert jobs["predict_memory"] == 3
-    assert not (clone / "results").exists()
+    assert not (clone / "results/tiny").exists()
     touched = snakemake(clone, "--touch", "--cores", "1", "--configfile", TINY)
     assert touched.returncode == 0, touched.stdout
     assert yaml.safe_load((clone / "results/tiny/study.yaml").read_text()) == yaml.safe_load(
@@ -235,7 +242,7 @@ def test_a_mistake_is_one_sentence(edit: Callable[[Any], None], sentence: str, c
     assert "tiny.yaml" in last
     assert sentence in last
     assert "Traceback" not in done.stdout
-    assert not (clone / "results").exists()
+    assert not (clone / "results/tiny").exists()
 
 
 def test_an_unknown_ablation_is_named(clone: Path) -> None:
@@ -255,6 +262,20 @@ def test_adding_a_variant_reruns_nothing_else(finished: Path) -> None:
     jobs = planned(finished, "--configfile", TINY)
     assert (jobs["train"], jobs["evaluate"], jobs["predict_memory"]) == (2, 2, 1)
     assert {"render", "warm_up", "evaluate_baseline", "illustrate_scenes", "plan_budgets"}.isdisjoint(jobs)
+
+
+def test_reordering_variants_computes_nothing_again(finished: Path) -> None:
+    """Names decide, not places: only what lists the variants is written again."""
+    change(
+        finished / TINY,
+        lambda study: study.update(
+            variants=dict(reversed(study["variants"].items())),
+            ablations=dict(reversed(study["ablations"].items())),
+        ),
+    )
+    jobs = planned(finished, "--configfile", TINY)
+    assert "tabulate" in jobs
+    assert not COMPUTED & set(jobs)
 
 
 def test_changing_a_variant_reruns_that_variant(finished: Path) -> None:
@@ -286,20 +307,54 @@ def test_changing_what_trainings_do_at_a_fault_or_log_trains_nothing(finished: P
     assert {"warm_up", "train", "evaluate"}.isdisjoint(planned(finished, "--configfile", TINY))
 
 
-def test_editing_code_repeats_what_depends_on_it_and_touching_it_nothing(finished: Path) -> None:
-    shutil.copytree(ROOT / "cotracker_pipeline", finished / "cotracker_pipeline")
-    plan = ("--configfile", TINY)
-    assert planned(finished, *plan, PYTHONPATH=str(finished)) == {}
-    edited = finished / "cotracker_pipeline/analysis/budgets_table.py"
-    edited.touch()
-    assert planned(finished, *plan, PYTHONPATH=str(finished)) == {}
-    edited.write_text(edited.read_text() + "# edited\n")
-    jobs = planned(finished, *plan, PYTHONPATH=str(finished))
-    assert set(jobs) == {"tabulate", "illustrate_budgets", "report", "all"}
-
-
 def test_changing_the_evaluation_trains_nothing(finished: Path) -> None:
     change(finished / TINY, lambda study: study["evaluation"].update(max_tracks=4))
     jobs = planned(finished, "--configfile", TINY)
     assert {"evaluate", "evaluate_baseline", "illustrate_clips"} <= set(jobs)
     assert {"render", "warm_up", "train", "predict_memory"}.isdisjoint(jobs)
+
+
+@pytest.fixture(scope="module")
+def with_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the tiny study is done, with a copy of the package that may be edited."""
+    folder = cloned(tmp_path_factory.mktemp("package"), "cotracker_pipeline")
+    return as_done(folder, PYTHONPATH=str(folder))
+
+
+def test_touching_a_module_reruns_nothing(with_package: Path) -> None:
+    (with_package / "cotracker_pipeline/training/losses.py").touch()
+    assert planned(with_package, "--configfile", TINY, PYTHONPATH=str(with_package)) == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "again", "kept"),
+    [
+        ("analysis/figures.py", {"illustrate"}, COMPUTED | {"tabulate", "judge"}),
+        ("analysis/budgets_table.py", {"tabulate", "illustrate_budgets", "summarise"}, COMPUTED | {"judge"}),
+        ("analysis/accuracy_criteria.py", {"judge"}, COMPUTED | {"tabulate", "illustrate"}),
+        ("evaluation/metrics.py", {"evaluate", "evaluate_baseline"}, {"render", "warm_up", "train"}),
+        ("training/losses.py", {"train", "evaluate"}, {"render", "evaluate_baseline"}),
+        ("data/engine/shading.py", {"render", "train"}, {"predict_memory", "plan_budgets"}),
+    ],
+)
+def test_editing_a_module_reruns_what_depends_on_it(
+    module: str, again: set[str], kept: set[str], with_package: Path
+) -> None:
+    path = with_package / "cotracker_pipeline" / module
+    before, times = path.read_text(), path.stat()
+    path.write_text(before + "\nEDITED = True\n")
+    jobs = planned(with_package, "--configfile", TINY, PYTHONPATH=str(with_package))
+    path.write_text(before)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert again <= set(jobs)
+    assert not kept & set(jobs)
+
+
+def test_another_package_only_writes_the_environment_again(with_package: Path) -> None:
+    """A version is read from the metadata of its distribution."""
+    extra = with_package / "site/made_up-1.0.dist-info"
+    extra.mkdir(parents=True)
+    (extra / "METADATA").write_text("Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n")
+    both = os.pathsep.join([str(with_package), str(extra.parent)])
+    jobs = planned(with_package, "--configfile", TINY, PYTHONPATH=both)
+    assert jobs == {"tabulate": 1, "report": 1, "all": 1}

@@ -13,7 +13,7 @@ import psutil
 import yaml
 from snakemake.utils import validate
 
-from cotracker_pipeline import dependencies
+from cotracker_pipeline import dependencies, environment
 from cotracker_pipeline.config import BOOKKEEPING, parse_study
 from cotracker_pipeline.data.published import PUBLISHED, RECORD
 from cotracker_pipeline.errors import UserError
@@ -32,7 +32,7 @@ signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
 
 FORMATS = ("csv", "md", "tex", "html")
-TABLES = ("memory", "measured", "budgets", "accuracy")
+TABLES = ("memory", "measured", "budgets", "accuracy", "environment")
 FIGURES = ("memory", "timelines", "inference", "trade-off", "loss")
 PAGES = ("interactive", "clips", "scenes")
 
@@ -256,8 +256,17 @@ def table_inputs(wildcards):
         "measured": memory | {"measured": measurements(variants)},
         "budgets": {"budgets": BUDGETS},
         "accuracy": accuracy,
+        "environment": {},
     }
     return single.get(wildcards.table, memory | accuracy)
+
+
+def environment_of(table):
+    """What the table of the environment says, as a parameter; other tables do not hang on it."""
+    if table != "environment":
+        return {}
+    facts = {"commit": environment.commit(), "packages": environment.packages()}
+    return facts | {"study": plain(STUDY, without=["resources"])}
 
 
 def table_files(table):
@@ -336,6 +345,7 @@ def results_of_variants():
         "memory",
         "budgets",
         "accuracy",
+        "environment",
         *(f"ablation-{name}" for name in STUDY.ablations),
     ]
     tables += ["verdicts"] if STUDY.claims else []

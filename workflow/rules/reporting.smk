@@ -28,6 +28,7 @@ rule tabulate:
         floors=lambda wildcards, input: input.get("floors", []),
         memory=lambda wildcards, input: input.get("memory", []),
         measured=lambda wildcards, input: input.get("measured", []),
+        environment=lambda wildcards: environment_of(wildcards.table),
         budgets=lambda wildcards, input: (
             ["--budgets", input.budgets] if "budgets" in input.keys() else []
         ),
@@ -46,6 +47,7 @@ rule judge:
         accuracy=evaluations(STUDY.variants),
         floors=floors(),
         losses=losses(STUDY.variants),
+        step_times=STUDY.step_times or [],
     output:
         csv=f"{RESULTS}/tables/verdicts.csv",
         markdown=f"{RESULTS}/tables/verdicts.md",
@@ -73,7 +75,7 @@ rule judge:
     shell:
         "python -m cotracker_pipeline.judge --config {params.study:q} --claims {input.claims:q}"
         " --memory {input.memory:q} --accuracy {input.accuracy:q} --floors {input.floors:q}"
-        " --losses {input.losses:q} --output {output:q} > {log:q} 2>&1"
+        " --losses {input.losses:q} --step-times {input.step_times:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule illustrate:
