@@ -61,13 +61,8 @@ def paired_differences(runs: pd.DataFrame, baseline: pd.DataFrame, metric: str) 
     return _common(metric_matrix(runs, metric) - metric_matrix(baseline, metric))
 
 
-def paired_difference(runs: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> Interval:
-    """Mean and interval of ``paired_differences``."""
-    return mean_interval(paired_differences(runs, baseline, metric))
-
-
 def difference_of_matrices(ours: pd.DataFrame, baseline: pd.DataFrame) -> Interval:
-    """The same of two ``metric_matrix``."""
+    """Mean and interval of the paired differences of two ``metric_matrix``."""
     return mean_interval(_common(ours - baseline))
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from cotracker_pipeline.analysis import statistics
 from cotracker_pipeline.analysis.accuracy_criteria import NonInferior
-from cotracker_pipeline.analysis.statistics import mean_interval, metric_matrix, paired_difference
+from cotracker_pipeline.analysis.statistics import Interval, mean_interval, metric_matrix, paired_differences
 
 MARGIN = 0.01
 SIMULATIONS = 300
@@ -49,6 +49,10 @@ def runs(values: np.ndarray) -> pd.DataFrame:
         {"seed": seed, "video": f"v{video}", "m": value} for (seed, video), value in np.ndenumerate(values)
     ]
     return pd.DataFrame(rows)
+
+
+def paired_difference(ours: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> Interval:
+    return mean_interval(paired_differences(ours, baseline, metric))
 
 
 def test_interval_of_many_videos_is_that_of_the_normal_distribution() -> None:
