@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -13,7 +12,7 @@ import torch
 
 from cotracker_pipeline.config import Training
 from cotracker_pipeline.errors import UserError
-from cotracker_pipeline.training.stopping import REQUESTS
+from cotracker_pipeline.training.stopping import heed, send_to_children
 
 #: Ports that jobs of SLURM are spread over, by their numbers.
 _FIRST_PORT, _PORTS = 20_000, 10_000
@@ -43,8 +42,7 @@ def launch(training: Training, module: str, arguments: Sequence[str]) -> NoRetur
             f"training.devices is {training.devices}, but torch sees {available} GPUs here; lower it, or ask "
             "for more"
         )
-    for request in REQUESTS:
-        signal.signal(request, _pass_on)
+    heed(_pass_on)
     # it tells failures in many lines; each process tells its own in one
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -98,6 +96,4 @@ def _meeting(nodes: int) -> dict[str, Any]:
 def _pass_on(number: int, frame: FrameType | None) -> None:
     """To the processes: each is in a session of its own, which signals to a group do not reach."""
     del frame
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-    for process in children.read_text().split():
-        os.kill(int(process), number)
+    send_to_children(number)

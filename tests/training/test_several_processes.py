@@ -320,8 +320,11 @@ def wait_for(condition: Callable[[], object]) -> None:
 def launched(tmp_path):
     """A step that has started torchrun; what is left of it is killed."""
     run = prepared(tmp_path, 2, save_every=1, steps=MANY)
+    # as the workflow starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     with run.log.open("w") as log:
         process = subprocess.Popen(command(), cwd=tmp_path, stdout=log, stderr=log)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     workers: list[psutil.Process] = []
     try:
         wait_for(lambda: len(children_of(process)) == 2)

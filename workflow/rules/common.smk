@@ -5,11 +5,9 @@ import os
 import re
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
-import psutil
 import yaml
 from snakemake.utils import validate
 
@@ -18,6 +16,7 @@ from cotracker_pipeline.config import BOOKKEEPING, parse_study
 from cotracker_pipeline.data.published import PUBLISHED, RECORD
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.files import claim, write_text
+from cotracker_pipeline.training.stopping import send_to_children
 
 # ".venv/bin/snakemake" without activation: "python" in a rule is the Python of Snakemake
 os.environ.update(
@@ -49,9 +48,7 @@ def pass_on(request):
     """Give a signal that comes to this process to the steps that it runs, for ever."""
     while True:
         signal.sigwait({request})
-        for step in psutil.Process().children():
-            with suppress(psutil.NoSuchProcess):
-                step.send_signal(request)
+        send_to_children(request)
 
 
 def begin(path, values):
