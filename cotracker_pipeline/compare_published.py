@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
+from cotracker_pipeline.analysis.command import add_table_files
 from cotracker_pipeline.analysis.published_numbers import load_numbers, read_measured
 from cotracker_pipeline.analysis.published_table import published_table
-from cotracker_pipeline.analysis.writing import table_path, write_tables
+from cotracker_pipeline.analysis.writing import write_tables
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import load_study
 from cotracker_pipeline.errors import UserError
@@ -39,14 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CSV",
         help="of evaluate_published: <checkpoint>/<set>/evaluation.csv",
     )
-    parser.add_argument(
-        "--output",
-        type=table_path,
-        nargs="+",
-        required=True,
-        metavar="FILE",
-        help="one or more of .csv (tidy), .md, .tex, .html",
-    )
+    add_table_files(parser)
     return parser
 
 

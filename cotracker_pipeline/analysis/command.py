@@ -16,6 +16,12 @@ def table_parser(step: str, description: str | None) -> argparse.ArgumentParser:
         ("floors", "CSV", "evaluations <baseline>/evaluation.csv"),
     ):
         parser.add_argument(f"--{name}", type=Path, nargs="*", default=[], metavar=metavar, help=what)
+    add_table_files(parser)
+    return parser
+
+
+def add_table_files(parser: argparse.ArgumentParser) -> None:
+    """The argument that names the files to write."""
     parser.add_argument(
         "--output",
         type=table_path,
@@ -24,4 +30,3 @@ def table_parser(step: str, description: str | None) -> argparse.ArgumentParser:
         metavar="FILE",
         help="one or more of .csv (tidy), .md, .tex, .html",
     )
-    return parser

@@ -50,16 +50,16 @@ def read_scenes(
     """
     with ShardReader(shard) as reader:
         for index, name in enumerate(reader.names[:scenes]):
-            video = reader.frames(index)
             places, visible, valid = reader.labels(index)
-            length, height, width = video.shape[:3]
+            length, height, width = (int(reader.attributes(index)[key]) for key in ("T", "H", "W"))
             times, chosen = spread(length, frames), spread(len(places), tracks)
             shown = visible & valid
             facts = (
                 f"{length} frames of {width}x{height}, {len(places)} tracks, "
                 f"visible {100 * shown.sum() / max(valid.sum(), 1):.0f} % of the time"
             )
-            yield Scene(name, video[times], times, places[chosen][:, times], shown[chosen][:, times], facts)
+            video = np.concatenate([reader.frames(index, time, time + 1) for time in times])
+            yield Scene(name, video, times, places[chosen][:, times], shown[chosen][:, times], facts)
 
 
 def scenes_page(splits: dict[str, list[Scene]]) -> str:

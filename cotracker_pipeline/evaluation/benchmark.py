@@ -125,12 +125,16 @@ def evaluate_shards(
         check_query_mode(query_mode)
     if max_tracks is not None and max_tracks < 1:
         raise ValueError(f"max_tracks is {max_tracks}; it must be at least 1, or None for all tracks")
-    measures = {
+    rows = measure_shards(tapvid_measures(trackers, metric_size), shard_paths, progress, max_tracks)
+    return rows.astype(dict.fromkeys((*COUNT_NAMES, "cycle_points"), np.int64))
+
+
+def tapvid_measures(trackers: Mapping[str, PointTracker], metric_size: int) -> Mapping[str, Measure]:
+    """By query mode, ``evaluate_sequence`` of the tracker that is evaluated in it."""
+    return {
         mode: partial(evaluate_sequence, tracker, query_mode=mode, metric_size=metric_size)
         for mode, tracker in trackers.items()
     }
-    rows = measure_shards(measures, shard_paths, progress, max_tracks)
-    return rows.astype(dict.fromkeys((*COUNT_NAMES, "cycle_points"), np.int64))
 
 
 def measure_shards(

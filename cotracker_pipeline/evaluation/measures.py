@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from cotracker_pipeline.evaluation.benchmark import Measure, evaluate_sequence
+from cotracker_pipeline.evaluation.benchmark import Measure, tapvid_measures
 from cotracker_pipeline.evaluation.known_tracks import dynamic_replica_metrics, point_odyssey_metrics
 from cotracker_pipeline.evaluation.tracker import PointTracker
 
@@ -37,10 +37,7 @@ def measures_of(
     if metrics in _FROM_FIRST_FRAME:
         tracker = next(iter(trackers.values()))
         return {FROM_FIRST_FRAME: partial(_FROM_FIRST_FRAME[metrics], tracker)}
-    return {
-        mode: partial(evaluate_sequence, tracker, query_mode=mode, metric_size=metric_size)
-        for mode, tracker in trackers.items()
-    }
+    return tapvid_measures(trackers, metric_size)
 
 
 def measure_dynamic_replica(

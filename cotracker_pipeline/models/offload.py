@@ -82,7 +82,7 @@ class Offload(saved_tensors_hooks):
     def __init__(self, staying: Iterable[Tensor]) -> None:
         super().__init__(self._to_host, _from_host)
         self._staying = {tensor.untyped_storage()._cdata for tensor in staying}
-        self._streams: dict[torch.device, torch.cuda.Stream] = {}
+        self._stream: torch.cuda.Stream | None = None
         self._copies = WeakIdKeyDictionary()
         self._last: Callable[[], HostCopy | None] = _nothing
 
@@ -91,6 +91,8 @@ class Offload(saved_tensors_hooks):
         storage = tensor.untyped_storage()
         if storage.nbytes() < SMALLEST or storage._cdata in self._staying:
             return tensor
+        if tensor.is_cuda and self._stream is None:
+            self._stream = torch.cuda.Stream(tensor.device)
         copy = self._copy_of(tensor)
         use = Use(copy, self._last)
         self._last = weakref.ref(copy)
@@ -102,15 +104,8 @@ class Offload(saved_tensors_hooks):
         part = (tensor._version, tensor.dtype, tensor.storage_offset(), tensor.shape, tensor.stride())
         copy = copies.get(part)
         if copy is None:
-            copy = copies[part] = HostCopy(tensor, self._stream(tensor.device))
+            copy = copies[part] = HostCopy(tensor, self._stream)
         return copy
-
-    def _stream(self, device: torch.device) -> torch.cuda.Stream | None:
-        if device.type != "cuda":
-            return None
-        if device not in self._streams:
-            self._streams[device] = torch.cuda.Stream(device)
-        return self._streams[device]
 
 
 def offloading(model: nn.Module, offload: bool) -> AbstractContextManager[object]:
