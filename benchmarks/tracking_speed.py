@@ -292,7 +292,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WAY:STRATEGY",
         help=f"first: reference; ways are {' and '.join(WAYS)}",
     )
-    single.add_argument("--at-a-time", type=int, default=8, help="queries of a batch, at most")
+    single.add_argument("--at-a-time", type=int, default=4, help="queries of a batch, at most")
     single.add_argument("--first-frame", action="store_true", help="query all in it, instead of every fifth")
     return parser
 

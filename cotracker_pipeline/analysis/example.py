@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cotracker_pipeline.data.choice import evenly_apart
 from cotracker_pipeline.data.store import ShardReader
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.evaluation.queries import sample_queries_first
@@ -54,16 +55,11 @@ def track_example(
         raise UserError(f"{shard}: no track of {name} is ever visible; give another shard")
     sample = sample_queries_first(~visible, tracks, video)
     queries, occluded, truth = (
-        sample[key][0][spread(sample["query_points"].shape[1], most_tracks)]
+        sample[key][0][evenly_apart(sample["query_points"].shape[1], most_tracks)]
         for key in ("query_points", "occluded", "target_points")
     )
     predicted, predicted_visible = tracker(video, queries[:, [0, 2, 1]])
     return Example(video, truth, ~occluded, _from_query_on(predicted, queries[:, 0]), predicted_visible)
-
-
-def spread(count: int, most: int) -> NDArray[np.int64]:
-    """At most ``most`` indices of ``count``, evenly apart."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
 def _from_query_on(tracks: NDArray[np.float32], query_frames: NDArray[np.floating]) -> NDArray[np.float32]:

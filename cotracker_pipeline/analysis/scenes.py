@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from cotracker_pipeline.analysis import pages
 from cotracker_pipeline.analysis.colours import ON_VIDEO
-from cotracker_pipeline.analysis.example import spread
 from cotracker_pipeline.analysis.pictures import data_uri, reduced
+from cotracker_pipeline.data.choice import evenly_apart
 from cotracker_pipeline.data.store import ShardReader
 
 LONGEST_SIDE = 224
@@ -52,7 +52,7 @@ def read_scenes(
         for index, name in enumerate(reader.names[:scenes]):
             places, visible, valid = reader.labels(index)
             length, height, width = (int(reader.attributes(index)[key]) for key in ("T", "H", "W"))
-            times, chosen = spread(length, frames), spread(len(places), tracks)
+            times, chosen = evenly_apart(length, frames), evenly_apart(len(places), tracks)
             shown = visible & valid
             facts = (
                 f"{length} frames of {width}x{height}, {len(places)} tracks, "

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cotracker_pipeline.data.choice import evenly_apart
 from cotracker_pipeline.data.store import ShardReader
 
 CELL_WIDTH, CELL_HEIGHT = 192, 144
@@ -42,21 +43,16 @@ def draw_contact_sheet(readers: Sequence[ShardReader], sequences: int) -> np.nda
 
 def _chosen(readers: Sequence[ShardReader], most: int) -> Iterator[tuple[ShardReader, int]]:
     places = [(reader, index) for reader in readers for index in range(len(reader))]
-    return (places[position] for position in _spread(len(places), most))
-
-
-def _spread(count: int, most: int) -> np.ndarray:
-    """At most ``most`` of ``count`` positions, the first and the last among them."""
-    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
+    return (places[position] for position in evenly_apart(len(places), most))
 
 
 def _strip(reader: ShardReader, index: int) -> np.ndarray:
     """The label and the frames of one sequence."""
     attributes = reader.attributes(index)
     tracks, visible, valid = reader.labels(index)
-    moments = _spread(int(attributes["T"]), MOMENTS)
+    moments = evenly_apart(int(attributes["T"]), MOMENTS)
     shown = np.flatnonzero(visible[:, moments].any(axis=1))
-    shown = shown[_spread(len(shown), TRACKS)]
+    shown = shown[evenly_apart(len(shown), TRACKS)]
     strip = np.full((CELL_HEIGHT + _LABEL_HEIGHT + _GAP, MOMENTS * (CELL_WIDTH + _GAP), 3), _PAPER, np.uint8)
     for column, time in enumerate(moments):
         cell = _cell(reader.frames(index, time, time + 1)[0], tracks[shown, time], visible[shown, time],

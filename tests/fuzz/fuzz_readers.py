@@ -93,7 +93,9 @@ def main() -> None:
     """Command line of libFuzzer."""
     seeds = SCRATCH / "seeds"
     write_seeds(seeds)
-    atheris.Setup([*sys.argv, str(seeds), "-timeout=60", "-rss_limit_mb=2048"], one_input)
+    program, *options = sys.argv
+    # libFuzzer heeds the last of an option, so that the caller's come last
+    atheris.Setup([program, "-timeout=60", "-rss_limit_mb=2048", *options, str(seeds)], one_input)
     atheris.Fuzz()
 
 

@@ -93,9 +93,10 @@ def test_streaming_is_the_forward_pass(kind, frames, batch, leaving_out, data):
     check_equal(model, video, queries, sizes, 1e-9)
 
 
-def test_streaming_from_the_best_match_is_the_forward_pass():
+@pytest.mark.parametrize("kind", KINDS)
+def test_streaming_from_the_best_match_is_the_forward_pass(kind):
     """Which is found in single precision."""
-    model = tiny("cotracker3-online", first_estimate="matching").float()
+    model = tiny(kind, first_estimate="matching").float()
     video, queries = (each.float() for each in clip(11))
     check_equal(model, video, queries, [3, 8], 1e-3)
 
