@@ -196,7 +196,7 @@ class ModelSize(Section):
     first_estimate: Literal["query", "matching"] = Field(
         "query",
         description="where a track starts in a frame that no window has seen: where it was queried or last "
-        "seen, as published, or the best match of its feature, which short training needs",
+        "seen, as published, or the best match of its feature near there, which short training needs",
     )
 
     @model_validator(mode="before")

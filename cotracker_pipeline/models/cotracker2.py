@@ -66,7 +66,7 @@ class CoTracker2(WindowedTracker):
         strategy: how to compute; never changes what is computed.
         feature_dim, encoder_widths, hidden_size, num_heads, depth: sizes.
         first_estimate: where a track starts in frames that no window has seen: "query", where it was queried
-            or last seen (published), or "matching", the best match of its feature.
+            or last seen (published), or "matching", the best match of its feature near the frame before.
     """
 
     probabilities = 1
@@ -211,7 +211,13 @@ class CoTracker2(WindowedTracker):
         ``before``: coords (B, S/2, N, 2) in pixels and visibility logits (B, S/2, N) in the frames that it
         shares with the window before.
         """
-        estimate = self.first_estimate(maps, queries[..., 1:] / self.stride, features)
+        estimate = self.first_estimate(
+            maps,
+            queries[..., 1:] / self.stride,
+            queries[..., 0] - start,
+            features,
+            None if before is None else before[0] / self.stride,
+        )
         state = self._window_state(start, queries[..., 0], estimate, features, before)
         if "iteration" in self.strategy.checkpoint:
             return self._refine_recomputed(maps, state, iters)

@@ -44,7 +44,7 @@ class CoTracker3(Tracker):
         feature_dim, encoder_widths, hidden_size, num_heads, depth: sizes. A correlation is embedded as
             2·feature_dim channels.
         first_estimate: where a track starts in frames that no window has seen: "query", where it was queried
-            or last seen (published), or "matching", the best match of its feature.
+            or last seen (published), or "matching", the best match of its feature near the frame before.
     """
 
     updateformer: ConfidentUpdateTransformer
@@ -85,11 +85,18 @@ class CoTracker3(Tracker):
     def _features(self, images: Tensor) -> Tensor:
         return unit_length(self.fnet(images))
 
-    def _estimate(self, maps: Tensor, query_coords: Tensor, support: Sequence[Tensor]) -> Tensor:
-        """(B, S, N, 2): where tracks start, from maps (B, S, C, H, W), queries and their surroundings."""
+    def _estimate(
+        self, maps: Tensor, queries: Tensor, start: int, support: Sequence[Tensor], before: Tensor | None
+    ) -> Tensor:
+        """(B, S, N, 2): where tracks start, from maps (B, S, C, H, W) of the frames from ``start`` on.
+
+        ``queries`` (B, N, 3) in feature pixels, ``support`` their surroundings; ``before`` (B, n, N, 2) is
+        what the window before found.
+        """
         features = support[0][:, :, support[0].shape[2] // 2]
         # as if each channel had a variance of 1, not the feature a length of 1: the best match stands out
-        return self.first_estimate(maps, query_coords, features * features.shape[-1])
+        features = features * features.shape[-1]
+        return self.first_estimate(maps, queries[..., 1:], queries[..., 0] - start, features, before)
 
     def _refine(
         self, state: Tensor, mask: Mask, support: list[Tensor], pyramid: list[Tensor], iters: int

@@ -47,8 +47,8 @@ class CoTracker3Offline(CoTracker3):
 
     def _track(self, maps: Tensor, queries: Tensor, iters: int) -> list[Tensor]:
         """The state (B, T, N, 4) after each iteration."""
-        query_coords = queries[..., 1:] / self.stride
+        scaled = torch.cat([queries[..., :1], queries[..., 1:] / self.stride], dim=-1)
         pyramid = build_pyramid(maps, self.corr_levels)
-        support = self.corr_mlp.support(pyramid, torch.cat([queries[..., :1], query_coords], dim=-1))
-        state = unrefined(self._estimate(maps, query_coords, support))
+        support = self.corr_mlp.support(pyramid, scaled)
+        state = unrefined(self._estimate(maps, scaled, 0, support, None))
         return self._refine(state, (), support, [level.flatten(0, 1) for level in pyramid], iters)

@@ -114,7 +114,8 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
         ``pyramid``: levels (V, S, C, H_l, W_l); ``before``: (B, S/2, N, 4), what the window before has found
         in the frames that they share.
         """
-        estimate = self._estimate(pyramid[0], queries[..., 1:], support)
+        found = None if before is None else before[..., :2]
+        estimate = self._estimate(pyramid[0], queries, window.start, support, found)
         start = self._start(window, queries[..., 0], estimate, before)
         active = queries[..., 0] < window.stop
         visible = [features * active[..., None, None] for features in support]
