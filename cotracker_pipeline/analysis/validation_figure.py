@@ -25,7 +25,7 @@ def validation_figure(study: Study, validation: pd.DataFrame) -> Figure:
         axes.set_ylabel(f"{label} in points", fontsize=8)
     panels[-1].set_xlabel("step")
     panels[0].set_title(
-        f"validation split, {trained_size(study)}; mean over seeds, thin: single seeds", fontsize=8
+        f"validation split, mean over seeds; thin: single seeds\n{trained_size(study)}", fontsize=8
     )
     panels[0].legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     return figure

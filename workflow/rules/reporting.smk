@@ -90,7 +90,7 @@ rule illustrate:
                 VALIDATION_FIGURE,
                 caption="../report/validation.rst",
                 category="Figures",
-                labels={"figure": "accuracy over the training"},
+                labels={"figure": "validation curves"},
             )
         ),
         memory=f"{RESULTS}/figures/memory.svg",
