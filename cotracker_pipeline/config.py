@@ -352,6 +352,7 @@ class Data(Section):
 
     train: Split = Split()
     eval: Split = Split()
+    validation: Split = _added(Split(), "what models are evaluated on while they are trained")
 
 
 class Augmentation(Section):
@@ -446,7 +447,10 @@ class Training(Section):
         False,
         description="leave out, with a warning, shards and sequences that are damaged, instead of ending",
     )
-    tensorboard: Flag = _added(False, "write the loss curves for TensorBoard, too, while trainings run")
+    tensorboard: Flag = _added(False, "write the curves for TensorBoard, too, while trainings run")
+    validate_every: Size | None = _added(
+        None, "steps between evaluations on the validation split; never when absent"
+    )
 
     @property
     def processes(self) -> int:
@@ -486,7 +490,10 @@ class Training(Section):
 
 #: Keys of the training section that change no weights, unless a training meets a fault.
 BOOKKEEPING = frozenset(
-    {"seeds", "log_every", "save_every", "workers", "read_ahead", "on_nan", "skip_damaged", "tensorboard"}
+    {
+        *("seeds", "log_every", "save_every", "validate_every", "workers", "read_ahead"),
+        *("on_nan", "skip_damaged", "tensorboard"),
+    }
 )
 
 
@@ -713,7 +720,7 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
-        for split in ("train", "eval"):
+        for split in Data.model_fields:
             dataset = getattr(self.data, split).dataset
             if dataset is not None and dataset not in self.datasets:
                 raise ValueError(f"data.{split}.dataset: datasets has {_unknown(dataset, self.datasets)}")
@@ -721,6 +728,19 @@ class Study(Section):
             for member in members:
                 if member not in self.variants:
                     raise ValueError(f"ablations.{ablation} names {_unknown(member, self.variants)}")
+        return self
+
+    @model_validator(mode="after")
+    def _validated_on_something(self) -> "Study":
+        wanted, given = self.training.validate_every is not None, self.data.validation.is_given
+        if wanted and not given:
+            raise ValueError(
+                "training.validate_every: give data.validation, the split to evaluate on, or remove it"
+            )
+        if given and not wanted:
+            raise ValueError(
+                "data.validation: give training.validate_every, the steps between evaluations, or remove it"
+            )
         return self
 
     @model_validator(mode="after")

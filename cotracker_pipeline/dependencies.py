@@ -13,6 +13,9 @@ PACKAGE = Path(__file__).parent
 COMMON = {"__init__.py", "command.py", "config.py", "errors.py", "files.py"}
 
 _CHECKSUMS = Checksums(PACKAGE)
+# called by a training, but changes no weights: editing it, or the evaluation that it calls, must not retrain
+WATCHING = {"evaluation/validation.py"}
+
 # read when the module of the same name is imported
 BESIDE = (".css", ".js")
 
@@ -21,7 +24,8 @@ def source_files(step: str) -> list[Path]:
     """The module ``step`` and all modules of the package that it imports, directly or not, sorted.
 
     The style sheets and scripts beside these modules, of the same names, are among them. The modules that
-    all steps share (``COMMON``) are left out. Empty when there is no such module.
+    all steps share (``COMMON``) are left out, and those that only watch (``WATCHING``) with what only they
+    import. Empty when there is no such module.
     """
     found: set[Path] = set()
     waiting = _files_of([step])
@@ -70,4 +74,6 @@ def _files_of(names: list[str]) -> set[Path]:
     """The module at ``names`` and the packages above it, whose ``__init__`` Python runs too."""
     places = [PACKAGE.joinpath(*names[: end + 1]) for end in range(len(names))]
     files = {place / "__init__.py" for place in places} | {place.with_suffix(".py") for place in places}
-    return {file for file in files if file.is_file() and str(file.relative_to(PACKAGE)) not in COMMON}
+    return {
+        file for file in files if file.is_file() and str(file.relative_to(PACKAGE)) not in COMMON | WATCHING
+    }

@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 
 from cotracker_pipeline.analysis import figures, timelines
-from cotracker_pipeline.analysis.evidence import read_accuracy, read_losses, read_predictions
+from cotracker_pipeline.analysis.command import add_validation
+from cotracker_pipeline.analysis.evidence import (
+    read_accuracy,
+    read_losses,
+    read_predictions,
+    read_validation,
+)
+from cotracker_pipeline.analysis.validation_figure import validation_figure
 from cotracker_pipeline.command import run
 from cotracker_pipeline.config import load_study
 
@@ -20,6 +27,9 @@ def main() -> None:
     figures.save_svg(figures.inference_figure(study, predictions), arguments.inference_figure)
     figures.save_svg(figures.trade_off_figure(study, predictions, accuracy), arguments.trade_off_figure)
     figures.save_svg(figures.loss_figure(study, losses), arguments.loss_figure)
+    if arguments.validation_figure:
+        validation = read_validation(arguments.validation)
+        figures.save_svg(validation_figure(study, validation), arguments.validation_figure)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
         ("loss", "training loss"),
     ):
         parser.add_argument(f"--{name}-figure", type=Path, required=True, metavar="SVG", help=what)
+    add_validation(parser)
+    parser.add_argument(
+        "--validation-figure", type=Path, metavar="SVG", help="accuracy on the validation split, then, too"
+    )
     return parser
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from cotracker_pipeline.command import run
-from cotracker_pipeline.config import Rendered, Study, load_study
+from cotracker_pipeline.config import Data, Rendered, Study, load_study
 from cotracker_pipeline.data.engine import PRESETS, SceneSettings
 from cotracker_pipeline.data.rendering import render_shard
 from cotracker_pipeline.data.sharding import share
@@ -71,7 +71,7 @@ def _rendered(study: Study, split: str) -> Rendered:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cotracker_pipeline.render", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="study file")
-    parser.add_argument("--split", choices=("train", "eval"), required=True)
+    parser.add_argument("--split", choices=tuple(Data.model_fields), required=True)
     parser.add_argument("--shard", type=int, required=True, help="number of the shard, from 0")
     parser.add_argument("--output", type=Path, required=True, metavar="H5", help="file to write")
     return parser

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from cotracker_pipeline.data.checksums import digest_of_file
 from cotracker_pipeline.data.clips import ClipDataset
 from cotracker_pipeline.data.division import Division
 from cotracker_pipeline.data.loading import batches
+from cotracker_pipeline.errors import UserError
+from cotracker_pipeline.evaluation.validation import Validation
 from cotracker_pipeline.files import atomic_path
 from cotracker_pipeline.models.build import build_model, rebuild_model
 from cotracker_pipeline.models.checkpoints import load_weights, save_model
@@ -30,6 +32,7 @@ from cotracker_pipeline.training.keeper import Keeper
 from cotracker_pipeline.training.launching import launch, launched
 from cotracker_pipeline.training.loop import LossRow, Training
 from cotracker_pipeline.training.not_finite import NotFiniteSteps
+from cotracker_pipeline.training.validated import ValidatedTraining, ValidationRow
 
 
 def main() -> None:
@@ -37,6 +40,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     study = load_study(arguments.config)
     variant = study.variant(arguments.variant)
+    _check_validation(arguments, study)
     if study.training.processes > 1 and not launched():
         launch(study.training, "cotracker_pipeline.train", sys.argv[1:])
     with joined(study.training) as team:
@@ -64,17 +68,48 @@ def train(arguments: argparse.Namespace, study: Study, variant: Variant, team: T
     )
     start = arguments.warm_start or study.training.initial_checkpoint
     name = _fingerprint(study, variant, arguments.seed, start)
-    keeper = Keeper(training, arguments.state_dir, name, study.training.save_every, team)
+    validation = Validation(arguments.validation_data, study.training.model, variant.recipe, study.evaluation)
+    validated = ValidatedTraining(training, validation, study.training.validate_every)
+    keeper = Keeper(validated, arguments.state_dir, name, study.training.save_every, team)
     events = arguments.state_dir.parent / "tensorboard"
     with keeper, logs(study.training.tensorboard and team.first, events, training.step) as log:
-        fit(training, study, variant, arguments.data, keeper.after_step, log)
+        validated.tell = log
+        # an error may have ended it after a step that was to be measured
+        validated.after_step()
+        fit(training, study, variant, arguments.data, _in_turn(validated.after_step, keeper.after_step), log)
+        validated.after_last_step()
         if team.first:
-            _write(training, study, variant, arguments)
+            _write(validated, study, variant, arguments)
             keeper.discard()
 
 
-def logs(wanted: bool, folder: Path, step: int) -> AbstractContextManager[Callable[[LossRow], None]]:
-    """Where rows of the loss curve are told, besides; nowhere unless it is ``wanted``."""
+def _check_validation(arguments: argparse.Namespace, study: Study) -> None:
+    """Raise ``UserError`` unless there is something to validate on, and to write to, when the study asks."""
+    wanted = study.training.validate_every is not None
+    if wanted and not (arguments.validation_data and arguments.validation_curve):
+        raise UserError(
+            f"{arguments.config}: training.validate_every is {study.training.validate_every}; give "
+            "--validation-data and --validation-curve, or remove it and data.validation"
+        )
+    if not wanted and (arguments.validation_data or arguments.validation_curve):
+        raise UserError(
+            f"{arguments.config}: training.validate_every is not there; give it and data.validation, or "
+            "neither --validation-data nor --validation-curve"
+        )
+
+
+def _in_turn(*hooks: Callable[[], None]) -> Callable[[], None]:
+    def all_of_them() -> None:
+        for hook in hooks:
+            hook()
+
+    return all_of_them
+
+
+def logs(
+    wanted: bool, folder: Path, step: int
+) -> AbstractContextManager[Callable[[LossRow | ValidationRow], None]]:
+    """Where rows of both curves are told, besides; nowhere unless it is ``wanted``."""
     if not wanted:
         return nullcontext(lambda _: None)
     # only here, as TensorBoard need not be installed
@@ -83,10 +118,14 @@ def logs(wanted: bool, folder: Path, step: int) -> AbstractContextManager[Callab
     return event_file(folder, step)
 
 
-def _write(training: Training, study: Study, variant: Variant, arguments: argparse.Namespace) -> None:
-    """The loss curve and the model."""
-    with atomic_path(arguments.loss_curve) as temporary:
-        pd.DataFrame(training.curve).to_csv(temporary, index=False)
+def _write(
+    validated: ValidatedTraining, study: Study, variant: Variant, arguments: argparse.Namespace
+) -> None:
+    """The curves and the model."""
+    training = validated.training
+    _write_curve(training.curve, arguments.loss_curve)
+    if arguments.validation_curve:
+        _write_curve(validated.curve, arguments.validation_curve)
     save_model(
         arguments.output,
         training.model,
@@ -97,6 +136,11 @@ def _write(training: Training, study: Study, variant: Variant, arguments: argpar
         strategy=training.strategy.model_dump_json(),
         **_told_skipped(training.not_finite.skipped),
     )
+
+
+def _write_curve(rows: Sequence[LossRow] | Sequence[ValidationRow], path: Path) -> None:
+    with atomic_path(path) as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
 
 
 def strategies(study: Study, variant: Variant, team: Team = ALONE) -> list[Strategy]:
@@ -240,6 +284,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--warm-start", type=Path, help="encoder of the warm_up step")
     parser.add_argument("--state-dir", type=Path, required=True, help="folder of the state to continue from")
     parser.add_argument("--loss-curve", type=Path, required=True, metavar="CSV", help="file to write")
+    parser.add_argument(
+        "--validation-data",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="H5",
+        help="shards to evaluate on, if the study has training.validate_every",
+    )
+    parser.add_argument("--validation-curve", type=Path, metavar="CSV", help="file to write, then, too")
     parser.add_argument("--output", type=Path, required=True, help="model.safetensors to write")
     return parser
 

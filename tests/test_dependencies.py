@@ -28,6 +28,11 @@ def test_what_all_steps_share_is_left_out() -> None:
     assert not dependencies.COMMON & names("judge")
 
 
+def test_a_training_does_not_depend_on_how_it_is_validated() -> None:
+    assert {"training/loop.py", "training/validated.py"} <= names("train")
+    assert not {"evaluation/validation.py", "evaluation/metrics.py", "models/predictors.py"} & names("train")
+
+
 def test_a_step_that_is_not_there_depends_on_nothing() -> None:
     assert source_files("no_such_step") == []
 

@@ -14,7 +14,10 @@ CLIP = {"batch_size": 1, "frames": 6, "height": 32, "width": 32}
 
 
 def prepare(folder: Path, name: str = "study", steps: int = STEPS, **training: Any) -> Path:
-    """The study of one variant in ``folder``, and its two shards; the file of the study."""
+    """The study of one variant in ``folder``, and its two shards; the file of the study.
+
+    With ``validate_every`` it validates on the second one.
+    """
     study = {
         "study": name,
         "recipe": {"tracks": 5, "iterations": 2, "steps": steps, "learning_rate": 1e-3},
@@ -29,6 +32,9 @@ def prepare(folder: Path, name: str = "study", steps: int = STEPS, **training: A
         },
         "variants": {"baseline": {}},
     }
+    if "validate_every" in training:
+        study["data"]["validation"] = {"files": ["1.h5"]}
+        study["evaluation"] = {"iterations": 2, "support_grid": 0, "max_tracks": 20}
     for number in range(2):
         provenance = {"source": "test", "licence": "none"}
         write_shard(folder / f"{number}.h5", [sequence(number)], provenance, codec="jpeg")

@@ -15,6 +15,7 @@ from cotracker_pipeline.analysis.charts import (
     memory_chart,
     timeline_chart,
     trade_off_chart,
+    validation_chart,
 )
 from cotracker_pipeline.analysis.evidence import Evidence
 from cotracker_pipeline.analysis.scales import trained_size, true_size
@@ -72,7 +73,17 @@ def figures(study: Study, evidence: Evidence) -> list[Figure]:
             f"{accuracy} A click in the legend picks out variants, a double click shows all again. Losses of "
             "different recipes cannot be compared.",
         ),
+        *([] if evidence.validation.empty else [_validation(evidence, accuracy)]),
     ]
+
+
+def _validation(evidence: Evidence, scale: str) -> Figure:
+    return Figure(
+        "Accuracy over the training",
+        validation_chart(evidence.validation),
+        f"{scale} On the validation split, whose videos no other number of this study is about; thin lines: "
+        "single seeds. A click in the legend picks out variants, a double click shows all again.",
+    )
 
 
 def _figure(number: int, figure: Figure) -> str:

@@ -1,4 +1,4 @@
-"""What the command lines of the steps that write tables share."""
+"""What the command lines of the steps that write tables and figures share."""
 
 import argparse
 from pathlib import Path
@@ -18,6 +18,18 @@ def table_parser(step: str, description: str | None) -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=Path, nargs="*", default=[], metavar=metavar, help=what)
     add_table_files(parser)
     return parser
+
+
+def add_validation(parser: argparse.ArgumentParser) -> None:
+    """The argument that names validation curves."""
+    parser.add_argument(
+        "--validation",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="CSV",
+        help="<variant>/seed-<n>/validation.csv, if trainings were validated",
+    )
 
 
 def add_table_files(parser: argparse.ArgumentParser) -> None:

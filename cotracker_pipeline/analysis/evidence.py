@@ -2,7 +2,7 @@
 
 The variant, the seed and the baseline of a file are read off its place in the results folder:
 ``eval/{variant}/seed-{seed}/evaluation.csv``, ``eval/baselines/{baseline}/evaluation.csv``,
-``train/{variant}/seed-{seed}/loss.csv``.
+``train/{variant}/seed-{seed}/loss.csv`` and ``validation.csv``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -164,6 +164,8 @@ class Evidence:
         floors: the same with column baseline instead of variant and seed.
         losses: columns variant, seed and ``LOSS_COLUMNS``, one row a logged step.
         step_times: columns ``TIME_COLUMNS``, one row a timed step at the true size.
+        validation: columns variant, seed, step and the metrics (0..1), one row a validation; none where
+            trainings were not validated.
     """
 
     predictions: Mapping[str, Prediction]
@@ -171,6 +173,7 @@ class Evidence:
     floors: pd.DataFrame
     losses: pd.DataFrame
     step_times: pd.DataFrame
+    validation: pd.DataFrame
 
 
 def read_evidence(
@@ -179,6 +182,7 @@ def read_evidence(
     floors: Iterable[Path],
     losses: Iterable[Path],
     step_times: pd.DataFrame,
+    validation: Iterable[Path] = (),
 ) -> Evidence:
     """Read all artefacts. Raises ``UserError`` naming the file that cannot be used."""
     return Evidence(
@@ -187,6 +191,7 @@ def read_evidence(
         read_floors(floors),
         read_losses(losses),
         step_times,
+        read_validation(validation),
     )
 
 
@@ -242,6 +247,11 @@ def read_floors(paths: Iterable[Path]) -> pd.DataFrame:
 def read_losses(paths: Iterable[Path]) -> pd.DataFrame:
     """``Evidence.losses`` from loss curves. Raises ``UserError``."""
     return _read_tables(paths, run_of, ["variant", "seed", *LOSS_COLUMNS])
+
+
+def read_validation(paths: Iterable[Path]) -> pd.DataFrame:
+    """``Evidence.validation`` from validation curves. Raises ``UserError``."""
+    return _read_tables(paths, run_of, ["variant", "seed", "step", *METRICS])
 
 
 def read_verdicts(path: Path) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -81,14 +82,7 @@ def loss_figure(study: Study, losses: pd.DataFrame) -> Figure:
     figure, axes = plain_axes(height=4.2)
     for index, (name, curves) in enumerate(losses.groupby("variant", sort=False)):
         mean = curves.groupby("step")["loss"].mean().rolling(SMOOTHED_ROWS, min_periods=1).mean()
-        axes.plot(
-            mean.index,
-            mean.to_numpy(),
-            color=PALETTE[index % len(PALETTE)],
-            linestyle=("-", "--", ":")[index // len(PALETTE) % 3],
-            label=name,
-            linewidth=1.2,
-        )
+        axes.plot(mean.index, mean.to_numpy(), label=name, linewidth=1.2, **line_style(index))
     axes.set_yscale("log")
     _plain_ticks(axes.yaxis)
     axes.set_xlabel("step")
@@ -96,6 +90,14 @@ def loss_figure(study: Study, losses: pd.DataFrame) -> Figure:
     axes.set_title(trained_size(study), fontsize=8)
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Of the line of the variant that is number ``index``, from 0."""
+    return {
+        "color": PALETTE[index % len(PALETTE)],
+        "linestyle": ("-", "--", ":")[index // len(PALETTE) % 3],
+    }
 
 
 def inference_figure(study: Study, predictions: Mapping[str, Prediction]) -> Figure:
@@ -125,10 +127,15 @@ def plain_axes(height: float) -> tuple[Figure, Axes]:
     """A figure of this ``height`` in inches with axes in the style of all figures."""
     figure = Figure(figsize=(8, height), layout="constrained")
     axes = figure.subplots()
+    plain_style(axes)
+    return figure, axes
+
+
+def plain_style(axes: Axes) -> None:
+    """The style of all figures."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)
-    return figure, axes
 
 
 def save_svg(figure: Figure, path: str | os.PathLike[str]) -> None:

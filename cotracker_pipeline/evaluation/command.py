@@ -1,7 +1,7 @@
 """What the command lines of the steps that evaluate share."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,24 +31,36 @@ def write_evaluation(
     trackers: Mapping[str, PointTracker], name: str, arguments: argparse.Namespace, evaluation: Evaluation
 ) -> None:
     """Evaluate ``trackers``, one a query mode, and write a row a video and mode; progress goes to stderr."""
-    evaluate = partial(
+    write_rows(evaluation_of(trackers, arguments.data, evaluation), name, arguments.output)
+
+
+def evaluation_of(
+    trackers: Mapping[str, PointTracker], shards: Sequence[Path], evaluation: Evaluation
+) -> Callable[..., pd.DataFrame]:
+    """``evaluate_shards`` as ``evaluation`` wants it; whom to tell its ``progress`` is still to be given."""
+    return partial(
         evaluate_shards,
         resized(trackers, evaluation.video_side),
-        arguments.data,
+        shards,
         max_tracks=evaluation.max_tracks,
         metric_size=CONVENTIONS[evaluation.coords].side,
     )
-    write_rows(evaluate, name, arguments.output)
 
 
 def write_rows(evaluate: Callable[..., pd.DataFrame], name: str, output: Path) -> None:
-    """Write what ``evaluate``, told whom to tell its ``progress``, returns; progress goes to stderr."""
-    with tqdm(desc=name, unit="video") as bar:
+    """Write the rows of ``shown_rows``."""
+    rows = shown_rows(evaluate, name)
+    with atomic_path(output) as temporary:
+        rows.to_csv(temporary, index=False)
+
+
+def shown_rows(evaluate: Callable[..., pd.DataFrame], name: str) -> pd.DataFrame:
+    """What ``evaluate``, told whom to tell its ``progress``, returns; progress goes to stderr."""
+    # no bar is left below that of another one
+    with tqdm(desc=name, unit="video", leave=None) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        rows = evaluate(progress=show)
-    with atomic_path(output) as temporary:
-        rows.to_csv(temporary, index=False)
+        return evaluate(progress=show)

@@ -145,23 +145,35 @@ class VideoTracker:
 def load_trackers(
     checkpoint: str | os.PathLike[str], evaluation: Evaluation, device: torch.device | str = "cpu"
 ) -> dict[str, VideoTracker]:
-    """A tracker for each query mode, from a checkpoint of the train step, at the resolution it is made for.
-
-    Strided queries are also tracked backwards. The trackers share what they encode.
+    """``trackers_of`` the model in a checkpoint of the train step, at the resolution that it is made for.
 
     Args:
         checkpoint: a ``model.safetensors``.
-        evaluation: query modes, iterations, support grids, whether points are tracked one by one, visibility
-            threshold and convention of coordinates.
+        evaluation: as in ``trackers_of``.
         device: where the model runs.
 
     Raises:
         UserError: when the file is no such checkpoint.
     """
     loaded = load_model(checkpoint, Strategy(**TRACKING))
-    model, resolution = loaded.model.to(device), loaded.size.model_resolution
+    return trackers_of(loaded.model.to(device), loaded.size.model_resolution, evaluation)
+
+
+def trackers_of(
+    model: Tracker, resolution: tuple[int, int], evaluation: Evaluation
+) -> dict[str, VideoTracker]:
+    """A tracker for each query mode, on the device of ``model``, whose mode becomes that of evaluation.
+
+    Strided queries are also tracked backwards. The trackers share what they encode.
+
+    Args:
+        model: the tracker.
+        resolution: (height, width) that videos are resized to.
+        evaluation: query modes, iterations, support grids, whether points are tracked one by one, visibility
+            threshold and convention of coordinates.
+    """
     predictor = _predictor(model, resolution, evaluation)
-    encode = VideoEncoder(model, resolution, device)
+    encode = VideoEncoder(model, resolution, next(model.parameters()).device)
     chosen: dict[str, AnyPredictor] = {"first": predictor, "strided": BidirectionalPredictor(predictor)}
     return {
         mode: VideoTracker(

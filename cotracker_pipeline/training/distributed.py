@@ -23,7 +23,7 @@ from cotracker_pipeline.errors import Interrupted, UserError
 
 T = TypeVar("T")
 
-#: What no exchange takes longer than: writing a state, or compiling a model, included.
+#: What no exchange takes longer than: writing a state, compiling or validating a model, included.
 LONGEST_WAIT = timedelta(minutes=30)
 
 #: Told by all in one sentence; what else goes wrong ends a process, and torchrun the others.

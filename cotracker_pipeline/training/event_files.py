@@ -1,4 +1,4 @@
-"""Loss curves as event files, which TensorBoard shows while a training runs."""
+"""Loss and validation curves as event files, which TensorBoard shows while a training runs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,11 +6,14 @@ from pathlib import Path
 
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.training.loop import LossRow
+from cotracker_pipeline.training.validated import ValidationRow
+
+Row = LossRow | ValidationRow
 
 
 @contextmanager
-def event_file(folder: Path, step: int) -> Iterator[Callable[[LossRow], None]]:
-    """Yield what writes a row of the loss curve, a scalar a column.
+def event_file(folder: Path, step: int) -> Iterator[Callable[[Row], None]]:
+    """Yield what writes a row of either curve, a scalar a column.
 
     Args:
         folder: of the event files of one training.
@@ -28,10 +31,11 @@ def event_file(folder: Path, step: int) -> Iterator[Callable[[LossRow], None]]:
         ) from error
     with SummaryWriter(str(folder), purge_step=step + 1) as writer:
 
-        def write(row: LossRow) -> None:
+        def write(row: Row) -> None:
+            curve = "validation" if isinstance(row, ValidationRow) else "training"
             for name, value in row._asdict().items():
                 if name != "step":
-                    writer.add_scalar(f"training/{name}", value, row.step)
+                    writer.add_scalar(f"{curve}/{name}", value, row.step)
             writer.flush()
 
         yield write

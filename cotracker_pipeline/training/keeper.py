@@ -16,7 +16,9 @@ from cotracker_pipeline.training.stopping import StopRequests
 class Continuable(Protocol):
     """What can be stopped between two steps and continued from its state."""
 
-    step: int
+    @property
+    def step(self) -> int:
+        """How many are done."""
 
     def state(self) -> dict[str, Any]:
         """Everything that ``restore`` needs."""

@@ -28,7 +28,8 @@ from cotracker_pipeline.training.random_state import random_state, restore_rando
 class LossRow(NamedTuple):
     """One row of the loss curve: means over the steps since the row before.
 
-    The loss of confidence is 0 for a model without.
+    ``seconds`` are those of a step with its data, without what comes after it (``after_step``). The loss of
+    confidence is 0 for a model without.
     """
 
     step: int
@@ -128,13 +129,13 @@ class Training:
                 self.not_finite.meet(self.step + 1, clips(self.step))
                 # the rate falls to its end all the same
                 self.schedule.step()
-            since, before = time.perf_counter(), since
             if terms is not None:
-                self.record.append((*terms, since - before))
+                self.record.append((*terms, time.perf_counter() - since))
             self.step += 1
             if self.record and (self.step % log_every == 0 or self.step == self.recipe.steps):
                 self._log(progress)
             after_step()
+            since = time.perf_counter()
 
     def state(self) -> dict[str, Any]:
         """Everything that ``restore`` needs."""

@@ -53,6 +53,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(root / f"memory/measured/{name}.json", json.dumps(measurement(name, peak)))
         for seed in SEEDS:
             write_losses(root / f"train/{name}/seed-{seed}/loss.csv", random)
+            write_validation(root / f"train/{name}/seed-{seed}/validation.csv", accuracy + seed / 100)
             modes = {mode: accuracy + spread + random.normal(0, 0.001, VIDEOS) for mode in MODES}
             write_evaluation(root / f"eval/{name}/seed-{seed}/evaluation.csv", modes)
     write(root / "memory/budgets.json", json.dumps({"budgets": budgets()}))
@@ -66,7 +67,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def evidence(results: Path) -> Evidence:
     options = ("--memory", "--accuracy", "--floors", "--losses")
-    return read_evidence(*(sorted(results.glob(PATTERNS[option])) for option in options), step_times())
+    files = {option: sorted(results.glob(pattern)) for option, pattern in PATTERNS.items()}
+    return read_evidence(*(files[option] for option in options), step_times(), files["--validation"])
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +84,7 @@ PATTERNS = {
     "--accuracy": "eval/*/seed-*/*.csv",
     "--floors": "eval/baselines/*/*.csv",
     "--losses": "train/*/seed-*/loss.csv",
+    "--validation": "train/*/seed-*/validation.csv",
 }
 
 
@@ -196,6 +199,13 @@ def write_losses(path: Path, random: np.random.Generator) -> None:
     steps = np.arange(1, 21)
     curve = 10 / steps + random.normal(0, 0.01, len(steps))
     write(path, pd.DataFrame(dict.fromkeys(LOSS_COLUMNS, curve) | {"step": steps}).to_csv(index=False))
+
+
+def write_validation(path: Path, last: float) -> None:
+    """A rise to ``last``."""
+    steps = np.array([10, 20])
+    columns = {"step": steps} | dict.fromkeys(METRICS, last * steps / 20)
+    write(path, pd.DataFrame(columns).to_csv(index=False))
 
 
 def write(path: Path, text: str) -> None:

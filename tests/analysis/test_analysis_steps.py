@@ -74,14 +74,21 @@ def test_illustrate(study_file: Path, inputs: Callable[..., list[object]], tmp_p
     done = run("illustrate", "--config", study_file, *given, *outputs)
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("*.svg"))) == 5
+    validated = [*inputs("--validation"), "--validation-figure", tmp_path / "validation.svg"]
+    done = run("illustrate", "--config", study_file, *given, *outputs, *validated)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "validation.svg").stat().st_size > 1000
 
 
 def test_illustrate_page(study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:
     output = tmp_path / "figures.html"
     given = inputs("--memory", "--accuracy", "--losses")
-    done = run("illustrate_page", "--config", study_file, *given, "--output", output)
-    assert done.returncode == 0, done.stderr
-    assert output.stat().st_size > 500_000
+    heading = "<h2>Accuracy over the training</h2>"
+    for validation, drawn in (([], False), (inputs("--validation"), True)):
+        done = run("illustrate_page", "--config", study_file, *given, *validation, "--output", output)
+        assert done.returncode == 0, done.stderr
+        assert output.stat().st_size > 500_000
+        assert (heading in output.read_text()) == drawn
 
 
 def test_summarise(study_file: Path, inputs: Callable[..., list[object]], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from cotracker_pipeline.analysis import figures, timelines
 from cotracker_pipeline.analysis.budgets_figure import budgets_figure
 from cotracker_pipeline.analysis.evidence import Budget, Evidence
+from cotracker_pipeline.analysis.validation_figure import validation_figure
 from cotracker_pipeline.config import Study
 
 BUDGETS = [
@@ -33,6 +34,7 @@ DRAWN = {
         study, evidence.predictions, evidence.accuracy
     ),
     "loss": lambda study, evidence: figures.loss_figure(study, evidence.losses),
+    "validation": lambda study, evidence: validation_figure(study, evidence.validation),
     "timeline": lambda study, evidence: timelines.timeline_figure(study, evidence.predictions["lean"]),
     "timelines": lambda study, evidence: timelines.timelines_figure(study, evidence.predictions),
     "budgets": lambda study, _: budgets_figure(study, BUDGETS),
@@ -58,6 +60,21 @@ def test_trade_off_names_both_scales(study: Study, evidence: Evidence) -> None:
     text = words(figures.trade_off_figure(study, evidence.predictions, evidence.accuracy))
     assert "true size" in text
     assert "small scale" in text
+
+
+def test_validation_curves_are_means_over_seeds_beside_each_seed(study: Study, evidence: Evidence) -> None:
+    figure = validation_figure(study, evidence.validation)
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        f"{name} in points" for name in ("AJ", "δ avg", "OA")
+    ]
+    for axes in figure.axes:
+        *seeds, mean = axes.lines[:4]
+        assert mean.get_label() == "baseline"
+        assert mean.get_xdata().tolist() == [10, 20]
+        # accuracies of the made-up study in points: the mean of seeds that lie one point apart
+        assert mean.get_ydata() == pytest.approx([15.5, 31])
+        assert [one.get_ydata()[-1] for one in seeds] == pytest.approx([30, 31, 32])
+        assert len(axes.lines) == 4 * 3
 
 
 def test_a_timeline_names_its_tracks_phases_peak_and_holders(study: Study, evidence: Evidence) -> None:

@@ -1,5 +1,6 @@
 """The pages of the report, in a browser where there is one."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -66,8 +67,8 @@ def test_a_click_on_a_header_sorts(
 
 def test_every_figure_is_drawn(study: Study, evidence: Evidence, written: Callable[[str], Path]) -> None:
     with opened(written(chart_page(study, evidence))) as page:
-        page.wait_for_function("document.querySelectorAll('figure svg.marks').length == 5")
-        assert page.locator("figcaption").count() == 5
+        page.wait_for_function("document.querySelectorAll('figure svg.marks').length == 6")
+        assert page.locator("figcaption").count() == 6
         assert "60.00 GB are live at the peak." in page.locator("#chart-2 svg.marks").inner_html()
         page.locator("select").select_option("lean")
         page.locator("#chart-2 svg.marks", has_text="10.00 GB are live at the peak.").wait_for()
@@ -86,6 +87,14 @@ def test_figures_have_the_measured_numbers(study: Study, evidence: Evidence) -> 
     assert lean["low"] <= lean["difference"] <= lean["high"]
     peaks = [row["GB"] for row in data_of(figures(study, evidence)[1].chart) if row.get("component")]
     assert sum(peaks) == pytest.approx(60 + 40 + 10)
+    ends = [row["AJ"] for row in data_of(figures(study, evidence)[5].chart) if row["step"] == 20]
+    assert ends == pytest.approx([30, 31, 32, 29, 30, 31, 15, 16, 17])
+
+
+def test_a_study_that_is_not_validated_has_no_such_figure(study: Study, evidence: Evidence) -> None:
+    plain = dataclasses.replace(evidence, validation=evidence.validation.iloc[:0])
+    titles = [[one.title for one in figures(study, each)] for each in (evidence, plain)]
+    assert titles == [[*titles[1], "Accuracy over the training"], titles[1]]
 
 
 def data_of(chart: Any) -> list[dict[str, Any]]:

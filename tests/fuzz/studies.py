@@ -30,7 +30,10 @@ things = st.recursive(
     max_leaves=6,
 )
 #: Keys that there are, though not everywhere.
-KEYS = ["tracks", "seeds", "loss", "rung", "files", "dataset", "textures", "auto", "mem_mb", "on_nan"]
+KEYS = [
+    *("tracks", "seeds", "loss", "rung", "files", "dataset", "textures", "auto", "mem_mb", "on_nan"),
+    *("validation", "validate_every"),
+]
 
 
 def near(value: Any) -> st.SearchStrategy[Any]:

@@ -40,6 +40,7 @@ def write(folder: Path, **resources: dict[str, int]) -> None:
     """The study, of which rules ask for ``resources``; measurements take place on a GPU."""
     study: dict[str, Any] = yaml.safe_load((ROOT / TINY).read_text())
     del study["ablations"], study["training"]["warm_up"]
+    del study["data"]["validation"], study["training"]["validate_every"]
     # long enough to be struck; only a signal makes it keep its state before the end
     study["recipe"]["steps"] = STEPS
     study["training"].update(seeds=[0], save_every=10 * STEPS)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+import yaml
 from safetensors.torch import load_file
 from tiny_training import CLIP, STEPS
 
@@ -58,13 +59,18 @@ class Run:
         return process.exitcode
 
     def results(self) -> dict[str, Any]:
-        """The weights and, but for the times, the loss curve."""
+        """The weights, but for the times the loss curve, and the validation curve if there is one."""
         weights = {key: tensor.tolist() for key, tensor in load_file(self.out / "model").items()}
         assert not self.state.exists()
         if self.step == "warm_up":
             return weights
         curve = pd.read_csv(self.out / "loss.csv").drop(columns="seconds")
-        return {**weights, "curve": curve.to_dict("list")}
+        return {**weights, "curve": curve.to_dict("list"), "validation": self.validation()}
+
+    def validation(self) -> str | None:
+        """The file of the validation curve."""
+        path = self.out / "validation.csv"
+        return path.read_text() if path.exists() else None
 
 
 def _there(folder: Path, step: str, out: Path, traps: tuple[Trap, ...]) -> None:
@@ -74,6 +80,8 @@ def _there(folder: Path, step: str, out: Path, traps: tuple[Trap, ...]) -> None:
     os.dup2(log, 1), os.dup2(log, 2)
     files = ["--data", "0.h5", "1.h5", "--state-dir", str(out / "state"), "--output", str(out / "model")]
     variant = ["--variant", "baseline", "--seed", "0", "--loss-curve", str(out / "loss.csv")]
+    if "validation" in yaml.safe_load(Path("study.yaml").read_text())["data"]:
+        variant += ["--validation-data", "1.h5", "--validation-curve", str(out / "validation.csv")]
     sys.argv = [step, "--config", "study.yaml", *files, *(variant if step == "train" else [])]
     for trap in traps:
         trap(out)

@@ -12,6 +12,7 @@ from cotracker_pipeline import train
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.training.event_files import event_file
 from cotracker_pipeline.training.loop import LossRow
+from cotracker_pipeline.training.validated import ValidationRow
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -33,6 +34,8 @@ def trained(folder: Path, monkeypatch: pytest.MonkeyPatch, **training: Any) -> P
     given |= {"--loss-curve": out / "loss.csv", "--output": out / "model.safetensors"}
     arguments = [str(part) for pair in given.items() for part in pair]
     monkeypatch.chdir(folder)
+    if "validate_every" in training:
+        arguments += ["--validation-data", "1.h5", "--validation-curve", str(out / "validation.csv")]
     monkeypatch.setattr("sys.argv", ["train", *arguments, "--data", "0.h5", "1.h5"])
     train.main()
     return out
@@ -47,6 +50,20 @@ def test_a_training_writes_its_loss_curve(tmp_path: Path, monkeypatch: pytest.Mo
     assert [step for step, _ in found["training/loss"]] == list(curve["step"])
     assert [value for _, value in found["training/loss"]] == pytest.approx(list(curve["loss"]), rel=1e-6)
     assert curve["step"].iloc[-1] == STEPS
+
+
+def test_a_training_that_is_validated_writes_that_curve_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    out = trained(tmp_path, monkeypatch, tensorboard=True, validate_every=5)
+    curve = pd.read_csv(out / "validation.csv")
+    assert list(curve["step"]) == [5, 10, STEPS]
+    found = scalars(out / "tensorboard")
+    for name in ValidationRow._fields[1:]:
+        steps, values = zip(*found[f"validation/{name}"], strict=True)
+        assert list(steps) == list(curve["step"])
+        assert list(values) == pytest.approx(list(curve[name]), rel=1e-6)
 
 
 def test_a_training_writes_none_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

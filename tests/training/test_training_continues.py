@@ -72,6 +72,23 @@ def test_a_continued_training_ends_with_the_same_weights(tmp_path, architecture)
     assert all((row.confidence_loss > 0) == (architecture != "cotracker2") for row in whole.curve)
 
 
+def test_what_comes_after_a_step_does_not_count_as_its_time(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+
+    def late() -> None:
+        now[0] += 100
+
+    def batches():
+        for index in range(4):
+            now[0] += 2
+            yield batch(index)
+
+    one = training()
+    one.run(batches(), 2, late, ignore)
+    assert [row.seconds for row in one.curve] == [2, 2]
+
+
 def test_a_loss_that_is_not_finite_stops_the_training():
     one = training()
     with torch.no_grad():

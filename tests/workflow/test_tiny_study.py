@@ -43,6 +43,9 @@ def test_the_tiny_study_runs_to_its_report_and_then_has_nothing_to_do(finished: 
     results = finished / "results/tiny"
     report = results / "report.html"
     assert 100_000 < report.stat().st_size < LARGEST_REPORT
+    curve = pd.read_csv(results / "train/baseline/seed-0/validation.csv")
+    assert curve["step"].tolist() == [1, 2]
+    assert (results / "figures/validation.svg").stat().st_size > 1000
     accuracy = pd.read_csv(results / "tables/accuracy.csv")
     memory = pd.read_csv(results / "tables/memory.csv")
     assert {"baseline", "static"} <= set(accuracy["subject"].str.replace(" (floor)", ""))
@@ -81,7 +84,8 @@ def test_another_folder_gives_the_same_tables_byte_for_byte(finished: Path, tmp_
 
 def produced(results: Path) -> dict[Path, bytes]:
     """The files of a study but for pages, figures, and what holds seconds: loss curves, logs, benchmarks."""
-    patterns = ("tables/*", "eval/**/*.csv", "memory/**/*.json", "train/**/*.safetensors")
+    weights = ("train/**/*.safetensors", "train/**/validation.csv")
+    patterns = ("tables/*", "eval/**/*.csv", "memory/**/*.json", *weights)
     paths = sorted(path for pattern in patterns for path in results.glob(pattern))
     return {path.relative_to(results): content(path) for path in paths}
 

@@ -172,7 +172,7 @@ def test_what_is_in_own_folders_is_an_input(clone: Path) -> None:
         (clone / folder / "deeper").mkdir(parents=True)
     change(clone / TINY, lambda study: study["data"]["train"]["render"].update(folders))
     arguments = ("--configfile", TINY, "--", "data")
-    for shard in ("train/0", "train/1", "eval/0"):
+    for shard in ("train/0", "train/1", "eval/0", "validation/0"):
         path = clone / f"results/tiny/data/{shard}.h5"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -305,6 +305,34 @@ def test_changing_what_trainings_do_at_a_fault_or_log_trains_nothing(finished: P
         lambda study: study["training"].update(on_nan="skip", skip_damaged=True, tensorboard=True),
     )
     assert {"warm_up", "train", "evaluate"}.isdisjoint(planned(finished, "--configfile", TINY))
+
+
+def without_validation(study: dict[str, Any]) -> None:
+    del study["data"]["validation"], study["training"]["validate_every"]
+
+
+def test_a_study_that_validates_nothing_renders_and_draws_nothing_for_it(clone: Path) -> None:
+    arguments = ("--configfile", TINY, "--", "data")
+    assert planned(clone, *arguments)["render"] == 4
+    shown = snakemake(clone, "--dry-run", "--printshellcmds", "--configfile", TINY).stdout
+    assert shown.count("--validation-data results/tiny/data/validation/0.h5 --validation-curve ") == 6
+    assert "--validation-figure results/tiny/figures/validation.svg" in shown
+    change(clone / TINY, without_validation)
+    assert planned(clone, *arguments)["render"] == 3
+    assert "validation" not in snakemake(clone, "--dry-run", "-p", "--configfile", TINY).stdout.replace(
+        "--validation  --output", ""
+    )
+
+
+def test_validating_trainings_that_are_done_trains_again(tmp_path: Path) -> None:
+    """Nobody has their weights of before the end any more; renders are as they are."""
+    change(cloned(tmp_path) / TINY, without_validation)
+    as_done(tmp_path)
+    assert planned(tmp_path, "--configfile", TINY) == {}
+    shutil.copy(ROOT / TINY, tmp_path / TINY)
+    jobs = planned(tmp_path, "--configfile", TINY)
+    assert (jobs["train"], jobs["render"]) == (6, 1)
+    assert "warm_up" not in jobs
 
 
 def test_changing_the_evaluation_trains_nothing(finished: Path) -> None:

@@ -12,7 +12,7 @@ import yaml
 from snakemake.utils import validate
 
 from cotracker_pipeline import dependencies, environment
-from cotracker_pipeline.config import BOOKKEEPING, parse_study
+from cotracker_pipeline.config import BOOKKEEPING, Data, parse_study
 from cotracker_pipeline.data.published import PUBLISHED, RECORD
 from cotracker_pipeline.errors import UserError
 from cotracker_pipeline.files import claim, write_text
@@ -236,11 +236,25 @@ def floors():
 
 
 def losses(variants):
+    return curves("loss", variants)
+
+
+def validations(variants):
+    """The validation curves, of a study whose trainings are validated."""
+    return curves("validation", variants) if VALIDATED else []
+
+
+def curves(name, variants):
     return [
-        f"{RESULTS}/train/{variant}/seed-{seed}/loss.csv"
+        f"{RESULTS}/train/{variant}/seed-{seed}/{name}.csv"
         for variant in variants
         for seed in STUDY.training.seeds
     ]
+
+
+def if_validated(**files):
+    """Outputs of a study whose trainings are validated; none of them in another."""
+    return files if VALIDATED else {}
 
 
 def table_inputs(wildcards):
@@ -351,6 +365,7 @@ def results_of_variants():
     return [
         *(file for table in tables for file in table_files(table)),
         *(f"{RESULTS}/figures/{figure}.svg" for figure in FIGURES),
+        *([VALIDATION_FIGURE] if VALIDATED else []),
         *(f"{RESULTS}/figures/timeline-{variant}.svg" for variant in STUDY.variants),
         BUDGETS_FIGURE,
         *(f"{RESULTS}/figures/{page}.html" for page in PAGES),
@@ -369,6 +384,8 @@ BUDGETS = f"{RESULTS}/memory/budgets.json"
 REPORT = f"{RESULTS}/report.html"
 FRONT_PAGE = f"{RESULTS}/front_page.html"
 BUDGETS_FIGURE = f"{RESULTS}/figures/budgets.svg"
+VALIDATION_FIGURE = f"{RESULTS}/figures/validation.svg"
+VALIDATED = STUDY.training.validate_every is not None
 # what the steps that run a model ask for: trainings on a CPU need not take turns
 GPUS = int(STUDY.training.device == "cuda")
 
@@ -394,7 +411,7 @@ validate(config, "../schemas/study.schema.json", set_default=False)
 
 
 wildcard_constraints:
-    split="train|eval",
+    split="|".join(Data.model_fields),
     # no name is a dash: a study without data sets converts none
     dataset="|".join(map(re.escape, STUDY.datasets)) or "-",
     shard=r"\d+",

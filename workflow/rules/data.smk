@@ -77,4 +77,5 @@ rule data:
     input:
         shards("train"),
         shards("eval"),
+        shards("validation"),
         [shard for name in present_sets() for shard in shards_of_set(name)],

@@ -83,7 +83,16 @@ rule illustrate:
         memory=predictions(STUDY.variants),
         accuracy=evaluations(STUDY.variants),
         losses=losses(STUDY.variants),
+        validation=validations(STUDY.variants),
     output:
+        **if_validated(
+            validation=report(
+                VALIDATION_FIGURE,
+                caption="../report/validation.rst",
+                category="Figures",
+                labels={"figure": "validation curves"},
+            )
+        ),
         memory=f"{RESULTS}/figures/memory.svg",
         timelines=report(
             f"{RESULTS}/figures/timelines.svg",
@@ -106,6 +115,14 @@ rule illustrate:
         study=STUDY_FILE,
         recipe=plain(STUDY.recipe),
         scale={"memory": plain(STUDY.memory), "training": plain(STUDY.training)},
+        validation=lambda wildcards, input, output: (
+            [
+                *("--validation", *input.validation),
+                *("--validation-figure", output.validation),
+            ]
+            if VALIDATED
+            else []
+        ),
     message:
         "Drawing the figures"
     shell:
@@ -113,7 +130,8 @@ rule illustrate:
         " --memory {input.memory:q} --accuracy {input.accuracy:q} --losses {input.losses:q}"
         " --memory-figure {output.memory:q} --timelines-figure {output.timelines:q}"
         " --inference-figure {output.inference:q}"
-        " --trade-off-figure {output.trade_off:q} --loss-figure {output.loss:q} > {log:q} 2>&1"
+        " --trade-off-figure {output.trade_off:q} --loss-figure {output.loss:q}"
+        " {params.validation:q} > {log:q} 2>&1"
 
 
 rule illustrate_timeline:
@@ -175,6 +193,7 @@ rule illustrate_page:
         memory=predictions(STUDY.variants),
         accuracy=evaluations(STUDY.variants),
         losses=losses(STUDY.variants),
+        validation=validations(STUDY.variants),
     output:
         html=report(
             f"{RESULTS}/figures/interactive.html",
@@ -199,7 +218,7 @@ rule illustrate_page:
     shell:
         "python -m cotracker_pipeline.illustrate_page --config {params.study:q}"
         " --memory {input.memory:q} --accuracy {input.accuracy:q} --losses {input.losses:q}"
-        " --output {output.html:q} > {log:q} 2>&1"
+        " --validation {input.validation:q} --output {output.html:q} > {log:q} 2>&1"
 
 
 rule illustrate_clips:

@@ -32,7 +32,11 @@ rule train:
         data=shards("train"),
         warm_start=warm_start(),
         initial_checkpoint=initial_checkpoint(),
+        validation=shards("validation"),
     output:
+        **if_validated(
+            validation=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/validation.csv"
+        ),
         model=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/model.safetensors",
         loss_curve=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/loss.csv",
     log:
@@ -46,12 +50,22 @@ rule train:
         code=code_of("train"),
         study=STUDY_FILE,
         variant=variant_of,
-        # the loss curve has a row each log_every steps
-        training=plain(STUDY.training, without=BOOKKEEPING - {"log_every"}),
+        # the curves have a row each log_every and validate_every steps
+        training=plain(
+            STUDY.training, without=BOOKKEEPING - {"log_every", "validate_every"}
+        ),
         # no output: a job that fails or is interrupted must find it again
         state=f"{RESULTS}/train/{{variant}}/seed-{{seed}}/state",
         warm_start=lambda wildcards, input: (
             ["--warm-start", *input.warm_start] if input.warm_start else []
+        ),
+        validation=lambda wildcards, input, output: (
+            [
+                *("--validation-data", *input.validation),
+                *("--validation-curve", output.validation),
+            ]
+            if VALIDATED
+            else []
         ),
     message:
         "Training {wildcards.variant} with seed {wildcards.seed}"
@@ -59,5 +73,5 @@ rule train:
         f"exec {LAUNCHER}python -m cotracker_pipeline.train"
         " --config {params.study:q}"
         " --variant {wildcards.variant:q} --seed {wildcards.seed:q} --data {input.data:q}"
-        " {params.warm_start:q} --state-dir {params.state:q}"
+        " {params.warm_start:q} {params.validation:q} --state-dir {params.state:q}"
         " --loss-curve {output.loss_curve:q} --output {output.model:q} > {log:q} 2>&1"
