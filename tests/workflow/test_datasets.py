@@ -28,6 +28,7 @@ def study(tmp_path: Path) -> Path:
         "unused": {"format": "robotap", "input": "nowhere"},
     }
     values["data"] = {"train": {"dataset": "movi"}, "eval": {"dataset": "davis"}}
+    del values["training"]["validate_every"]
     (folder / TINY).write_text(yaml.safe_dump(values))
     return folder
 

@@ -48,7 +48,7 @@ def test_no_python_of_the_workflow_starts_a_shell() -> None:
 def test_a_path_reaches_the_step_as_it_is(tmp_path: Path) -> None:
     folder = cloned(tmp_path)
     study = yaml.safe_load((folder / TINY).read_text())
-    study["data"] = {split: {"files": [ODD]} for split in ("train", "eval")}
+    study["data"] = {split: {"files": [ODD]} for split in study["data"]}
     study["training"].update(warm_up=None, initial_checkpoint="$(touch hacked).pth")
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
     (folder / ODD).touch()
@@ -61,7 +61,7 @@ def test_a_path_reaches_the_step_as_it_is(tmp_path: Path) -> None:
     )
     words = shlex.split(command)
     assert words[words.index("--data") + 1] == ODD
-    assert words[words.index("--data") + 2] == "--state-dir"
+    assert words[words.index("--data") + 2 :][:3] == ["--validation-data", ODD, "--validation-curve"]
     assert not (folder / "hacked").exists()
 
 
