@@ -98,7 +98,7 @@ ON_GPUS = {"device": "cuda", "warm_up": None, "threads": 3}
 def with_data(site: Path) -> Path:
     """``site`` with the shards of the study in place of their rendering."""
     study = yaml.safe_load((site / TINY).read_text())
-    study["data"].update(dict.fromkeys(("train", "validation"), {"files": ["0.h5"]}))
+    study["data"].update({split: {"files": ["0.h5"]} for split in ("train", "validation")})
     (site / TINY).write_text(yaml.safe_dump(study))
     (site / "0.h5").touch()
     return site
