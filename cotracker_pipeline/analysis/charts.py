@@ -205,19 +205,10 @@ def _moments(prediction: Prediction) -> Iterator[Record]:
 def loss_chart(losses: pd.DataFrame) -> alt.Chart:
     """Training loss, mean over seeds; a click in the legend chooses a variant."""
     means = losses.groupby(["variant", "step"], sort=False)["loss"].mean().round(4).reset_index()
-    variants = list(dict.fromkeys(means["variant"]))
-    shown = alt.selection_point(name="losses", fields=["variant"], bind="legend", toggle="true")
-    chart = (
-        alt.Chart(alt.InlineData(values=_records(means)))
-        .mark_line(point={"size": 20})
-        .encode(
-            x=alt.X("step:Q").title("step"),
-            y=alt.Y("loss:Q").scale(type="log", nice=False).title("training loss, mean over seeds"),
-            color=alt.Color("variant:N").scale(domain=variants, range=_colours(len(variants))),
-            strokeDash=alt.StrokeDash("variant:N").scale(domain=variants, range=_dashes(len(variants))),
-            opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.08)),
-            tooltip=["variant:N", "step:Q", "loss:Q"],
-        )
+    curves, shown = _curves(means, "losses")
+    chart = curves.mark_line(point={"size": 20}).encode(
+        y=alt.Y("loss:Q").scale(type="log", nice=False).title("training loss, mean over seeds"),
+        tooltip=["variant:N", "step:Q", "loss:Q"],
     )
     return _sized(chart.add_params(shown), 340)
 
@@ -227,27 +218,30 @@ def validation_chart(validation: pd.DataFrame) -> alt.LayerChart:
     points = validation.rename(columns=METRICS).dropna()
     labels = list(METRICS.values())
     points[labels] = (100 * points[labels]).round(2)
-    variants = list(dict.fromkeys(points["variant"]))
-    shown = alt.selection_point(name="validated", fields=["variant"], bind="legend", toggle="true")
     title = f"{labels[0]} on the validation split, in points"
-    base = alt.Chart(alt.InlineData(values=_records(points))).encode(
-        x=alt.X("step:Q").title("step"),
-        color=alt.Color("variant:N").scale(domain=variants, range=_colours(len(variants))),
-        strokeDash=alt.StrokeDash("variant:N").scale(domain=variants, range=_dashes(len(variants))),
-        opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.08)),
-    )
-    seeds = base.mark_line(strokeWidth=0.5).encode(
+    curves, shown = _curves(points, "validated")
+    seeds = curves.mark_line(strokeWidth=0.5).encode(
         y=alt.Y(f"{labels[0]}:Q").scale(zero=False).title(title), detail="seed:N"
     )
     means = [f"mean({label}):Q" for label in labels]
-    mean = base.mark_line(point={"size": 30}).encode(
+    mean = curves.mark_line(point={"size": 30}).encode(
         y=alt.Y(means[0]).title(title), tooltip=["variant:N", "step:Q", *means]
     )
     return _sized(alt.layer(seeds, mean).add_params(shown), 340)
 
 
-def _records(rows: pd.DataFrame) -> list[Record]:
-    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+def _curves(rows: pd.DataFrame, name: str) -> tuple[alt.Chart, alt.Parameter]:
+    """Something over the steps by variant, and the choice of variants in the legend, called ``name``."""
+    variants = list(dict.fromkeys(rows["variant"]))
+    shown = alt.selection_point(name=name, fields=["variant"], bind="legend", toggle="true")
+    records = [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+    chart = alt.Chart(alt.InlineData(values=records)).encode(
+        x=alt.X("step:Q").title("step"),
+        color=alt.Color("variant:N").scale(domain=variants, range=_colours(len(variants))),
+        strokeDash=alt.StrokeDash("variant:N").scale(domain=variants, range=_dashes(len(variants))),
+        opacity=alt.when(shown).then(alt.value(1)).otherwise(alt.value(0.08)),
+    )
+    return chart, shown
 
 
 def _components(predictions: Mapping[str, Prediction]) -> dict[str, str]:

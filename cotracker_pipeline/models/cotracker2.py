@@ -24,6 +24,7 @@ from cotracker_pipeline.models.first_estimate import FIRST_ESTIMATES
 from cotracker_pipeline.models.local_correlation import LocalCorrelation
 from cotracker_pipeline.models.precision import autocast, computed_dtype
 from cotracker_pipeline.models.predictions import WindowPredictions
+from cotracker_pipeline.models.queries import scaled_queries
 from cotracker_pipeline.models.recomputation import recompute, recompute_if
 from cotracker_pipeline.models.sampling import sample_maps, sample_volume
 from cotracker_pipeline.models.transformer import UpdateTransformer
@@ -192,8 +193,7 @@ class CoTracker2(WindowedTracker):
 
     def _query_features(self, maps: Tensor, queries: Tensor) -> Tensor:
         """The feature at each query: (B, N, C)."""
-        points = torch.cat([queries[..., :1], queries[..., 1:] / self.stride], dim=-1)
-        points = rearrange(points, "(v k) n x -> v (k n) x", v=len(maps))
+        points = rearrange(scaled_queries(queries, 1 / self.stride), "(v k) n x -> v (k n) x", v=len(maps))
         features = sample_volume(rearrange(maps, "v t c h w -> v c t h w"), points)
         return rearrange(features, "v (k n) c -> (v k) n c", n=queries.shape[1])
 
@@ -211,14 +211,11 @@ class CoTracker2(WindowedTracker):
         ``before``: coords (B, S/2, N, 2) in pixels and visibility logits (B, S/2, N) in the frames that it
         shares with the window before.
         """
+        coords, logits = (None, None) if before is None else (before[0] / self.stride, before[1])
         estimate = self.first_estimate(
-            maps,
-            queries[..., 1:] / self.stride,
-            queries[..., 0] - start,
-            features,
-            None if before is None else before[0] / self.stride,
+            maps, queries[..., 1:] / self.stride, queries[..., 0] - start, features, coords
         )
-        state = self._window_state(start, queries[..., 0], estimate, features, before)
+        state = self._window_state(start, queries[..., 0], estimate, features, logits)
         if "iteration" in self.strategy.checkpoint:
             return self._refine_recomputed(maps, state, iters)
         return self._refine(maps, state, iters)
@@ -227,28 +224,26 @@ class CoTracker2(WindowedTracker):
         self,
         start: int,
         query_frames: Tensor,
-        estimate: Tensor,
+        coords: Tensor,
         query_features: Tensor,
-        before: tuple[Tensor, Tensor] | None,
+        logits: Tensor | None,
     ) -> WindowState:
-        """Initial state of the window at ``start``: the previous window's end where a track has started."""
+        """Initial state of the window at ``start``, at estimated positions ``coords`` (B, S, N, 2).
+
+        ``logits``: visibility (B, S/2, N) at the end of the window before, from which started tracks go on.
+        """
         frames = start + torch.arange(self.window_len, device=query_frames.device)
-        overlap = 0 if before is None else self.window_len // 2
-        initial_coords = estimate
-        initial_visibility = torch.full_like(initial_coords[..., :1], INITIAL_VISIBILITY)
-        if before is not None:
-            coords, logits = before
+        overlap = 0 if logits is None else self.window_len // 2
+        visibility = torch.full_like(coords[..., :1], INITIAL_VISIBILITY)
+        if logits is not None:
             started = (query_frames < start + overlap)[:, None, :, None]
-            carried = self.first_estimate.carried(coords / self.stride, estimate)
-            initial_coords = torch.where(started, carried, initial_coords)
-            carried = carry(logits[..., None], self.window_len)
-            initial_visibility = torch.where(started, carried, initial_visibility)
+            visibility = torch.where(started, carry(logits[..., None], self.window_len), visibility)
         active = repeat(query_frames < start + self.window_len, "b n -> b s n", s=self.window_len)
         features = active[..., None] * query_features[:, None]
         needs_update = (query_frames[:, None] <= frames[None, :, None]) & (frames >= start + overlap)[
             None, :, None
         ]
-        return WindowState(initial_coords, initial_visibility, features, needs_update[..., None], active)
+        return WindowState(coords, visibility, features, needs_update[..., None], active)
 
     def _refine(self, maps: Tensor, state: WindowState, iters: int) -> tuple[list[Tensor], Tensor]:
         """Refine one window: ``iters`` predictions (B, S, N, 2) in pixels and visibility logits (B, S, N)."""

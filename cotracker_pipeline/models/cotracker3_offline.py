@@ -9,6 +9,7 @@ from torch import Tensor
 from cotracker_pipeline.models.correlation import build_pyramid
 from cotracker_pipeline.models.cotracker3 import CoTracker3, Tracked, unrefined
 from cotracker_pipeline.models.precision import autocast
+from cotracker_pipeline.models.queries import scaled_queries
 
 
 class CoTracker3Offline(CoTracker3):
@@ -47,7 +48,7 @@ class CoTracker3Offline(CoTracker3):
 
     def _track(self, maps: Tensor, queries: Tensor, iters: int) -> list[Tensor]:
         """The state (B, T, N, 4) after each iteration."""
-        scaled = torch.cat([queries[..., :1], queries[..., 1:] / self.stride], dim=-1)
+        scaled = scaled_queries(queries, 1 / self.stride)
         pyramid = build_pyramid(maps, self.corr_levels)
         support = self.corr_mlp.support(pyramid, scaled)
         state = unrefined(self._estimate(maps, scaled, 0, support, None))

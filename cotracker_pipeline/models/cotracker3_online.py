@@ -12,6 +12,7 @@ from cotracker_pipeline.models.attention import Mask
 from cotracker_pipeline.models.correlation import build_pyramid
 from cotracker_pipeline.models.cotracker3 import CoTracker3, Tracked, unrefined
 from cotracker_pipeline.models.precision import autocast, computed_dtype
+from cotracker_pipeline.models.queries import scaled_queries
 from cotracker_pipeline.models.windowed import Found, WindowedTracker
 from cotracker_pipeline.models.windows import carry, overwrite
 
@@ -52,7 +53,7 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
         """The final state (B, T, N, 4), and those (B, n, N, 4) of every window and iteration."""
         frames, tracks = maps.shape[1], queries.shape[1]
         pyramid = build_pyramid(self._filled(maps), self.corr_levels)
-        queries = self._scaled(queries)
+        queries = scaled_queries(queries, 1 / self.stride)
         support = self.corr_mlp.support(pyramid, queries)
         # what is returned of tracks that no window computes
         elsewhere = unrefined(queries[:, None, :, 1:])
@@ -78,7 +79,9 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
     def query_features(self, maps: Tensor, queries: Tensor) -> list[Tensor]:
         """As ``WindowedTracker``."""
         with autocast(self.strategy.precision, maps.device):
-            return self.corr_mlp.support(build_pyramid(maps, self.corr_levels), self._scaled(queries))
+            return self.corr_mlp.support(
+                build_pyramid(maps, self.corr_levels), scaled_queries(queries, 1 / self.stride)
+            )
 
     def track_window(
         self,
@@ -93,12 +96,10 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
         shared = None if before is None else torch.cat([before.coords / self.stride, before.logits], dim=-1)
         with autocast(self.strategy.precision, maps.device):
             pyramid = build_pyramid(maps, self.corr_levels)
-            *_, state = self._track_window(window, self._scaled(queries), features, pyramid, shared, iters)
+            *_, state = self._track_window(
+                window, scaled_queries(queries, 1 / self.stride), features, pyramid, shared, iters
+            )
         return Found(state[..., :2] * self.stride, state[..., 2:])
-
-    def _scaled(self, queries: Tensor) -> Tensor:
-        """Queries (B, N, 3) in feature pixels."""
-        return torch.cat([queries[..., :1], queries[..., 1:] / self.stride], dim=-1)
 
     def _track_window(
         self,
@@ -126,12 +127,9 @@ class CoTracker3Online(WindowedTracker, CoTracker3):
         """The state that a window starts from: where a track has started, that of the window before."""
         if before is None:
             return unrefined(estimate)
-        coords, logits = before.split([2, 2], dim=-1)
-        carried = torch.cat(
-            [self.first_estimate.carried(coords, estimate), carry(logits, self.window_len)], dim=-1
-        )
         started = query_frames < window.start + self.window_len // 2
-        return torch.where(started[:, None, :, None], carried, unrefined(estimate))
+        logits = carry(before[..., 2:], self.window_len)
+        return torch.cat([estimate, torch.where(started[:, None, :, None], logits, 0.0)], dim=-1)
 
     def _mask(self, active: Tensor, dtype: torch.dtype) -> Mask:
         """What attention needs to know of the active tracks (B, N) of a window."""

@@ -40,8 +40,3 @@ def pixel_scale(size: tuple[int, int], resolution: tuple[int, int]) -> Tensor:
     """What pixel indices of a video of ``size`` are multiplied by when it is resized: (2,) as (x, y)."""
     height, width = size
     return torch.tensor([(resolution[1] - 1) / max(width - 1, 1), (resolution[0] - 1) / max(height - 1, 1)])
-
-
-def scaled_queries(queries: Tensor, scale: Tensor) -> Tensor:
-    """Queries (B, N, 3) as (t, x, y), whose positions are multiplied by ``scale``."""
-    return torch.cat([queries[..., :1], queries[..., 1:] * scale], dim=-1)

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from cotracker_pipeline.models.correlation import correlation_volume, neighbourhood
 from cotracker_pipeline.models.shared_maps import apart
-from cotracker_pipeline.models.windows import carry
 
 #: Feature pixels around the best match that the soft-argmax averages over.
 RADIUS = 2
@@ -81,7 +80,6 @@ def follow(maps: Tensor, features: Tensor, start: Tensor, since: Tensor) -> Tens
 class FirstEstimate(ABC):
     """Positions to start from, in feature pixels."""
 
-    @abstractmethod
     def __call__(
         self, maps: Tensor, coords: Tensor, frames: Tensor, features: Tensor, before: Tensor | None
     ) -> Tensor:
@@ -95,49 +93,39 @@ class FirstEstimate(ABC):
             before: (B, n, N, 2) what the window before found in the first n frames, if there was one.
 
         Returns:
-            (B, S, N, 2).
+            (B, S, N, 2); of tracks that are queried in the first n frames or earlier, n frames of ``before``
+            and then estimates from the last of these on.
         """
+        if before is None:
+            return self._estimate(maps, coords, frames, features)
+        known = before.shape[1]
+        started = frames < known
+        start = torch.where(started[..., None], before[:, -1], coords)
+        estimate = self._estimate(maps, start, torch.where(started, known - 1, frames), features)
+        carried = torch.cat([before, estimate[:, known:]], dim=1)
+        return torch.where(started[:, None, :, None], carried, estimate)
 
     @abstractmethod
-    def carried(self, coords: Tensor, estimate: Tensor) -> Tensor:
-        """What the window before found, (B, n, N, 2), followed by new frames up to those of the estimate."""
+    def _estimate(self, maps: Tensor, start: Tensor, since: Tensor, features: Tensor) -> Tensor:
+        """(B, S, N, 2), from positions (B, N, 2) that are known in frames (B, N) of the window."""
 
 
 class AtTheQuery(FirstEstimate):
     """Where a track was queried or, once it has started, last seen."""
 
-    def __call__(
-        self, maps: Tensor, coords: Tensor, frames: Tensor, features: Tensor, before: Tensor | None
-    ) -> Tensor:
-        """As ``FirstEstimate``."""
-        del frames, features, before
-        return repeat(coords, "b n xy -> b s n xy", s=maps.shape[1])
-
-    def carried(self, coords: Tensor, estimate: Tensor) -> Tensor:
-        """As ``FirstEstimate``."""
-        return carry(coords, estimate.shape[1])
+    def _estimate(self, maps: Tensor, start: Tensor, since: Tensor, features: Tensor) -> Tensor:
+        del since, features
+        return repeat(start, "b n xy -> b s n xy", s=maps.shape[1])
 
 
 class Matching(FirstEstimate):
     """The best match of its feature in every frame, near that in the frame before."""
 
-    def __call__(
-        self, maps: Tensor, coords: Tensor, frames: Tensor, features: Tensor, before: Tensor | None
-    ) -> Tensor:
-        """As ``FirstEstimate``."""
-        if before is not None:
-            last = before.shape[1] - 1
-            started = frames <= last
-            coords = torch.where(started[..., None], before[:, last], coords)
-            frames = torch.where(started, last, frames)
+    def _estimate(self, maps: Tensor, start: Tensor, since: Tensor, features: Tensor) -> Tensor:
         of_video = (
-            rearrange(each, "(v k) n ... -> v (k n) ...", v=len(maps)) for each in (features, coords, frames)
+            rearrange(each, "(v k) n ... -> v (k n) ...", v=len(maps)) for each in (features, start, since)
         )
         return apart(follow(maps, *of_video), features.shape[1])
-
-    def carried(self, coords: Tensor, estimate: Tensor) -> Tensor:
-        """As ``FirstEstimate``."""
-        return torch.cat([coords, estimate[:, coords.shape[1] :]], dim=1)
 
 
 FIRST_ESTIMATES: Mapping[str, type[FirstEstimate]] = MappingProxyType(

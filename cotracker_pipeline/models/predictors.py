@@ -10,9 +10,9 @@ from torch import Tensor
 from cotracker_pipeline.config import Evaluation, Strategy
 from cotracker_pipeline.data.coordinates import CONVENTIONS, RASTER, Convention
 from cotracker_pipeline.models.checkpoints import load_model
-from cotracker_pipeline.models.encoded_video import EncodedVideo, encoded, pixel_scale, scaled_queries
+from cotracker_pipeline.models.encoded_video import EncodedVideo, encoded, pixel_scale
 from cotracker_pipeline.models.predictions import combined
-from cotracker_pipeline.models.queries import check_queries
+from cotracker_pipeline.models.queries import check_queries, scaled_queries
 from cotracker_pipeline.models.single_point import SinglePointPredictor
 from cotracker_pipeline.models.support_points import support_points
 from cotracker_pipeline.models.tracker import Tracker

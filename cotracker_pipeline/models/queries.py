@@ -1,5 +1,6 @@
-"""Queries that make no sense."""
+"""Queries: those that make no sense, and positions at another scale."""
 
+import torch
 from torch import Tensor
 
 #: Pixels of the model's images beyond which no query lies, as published for training.
@@ -32,3 +33,8 @@ def check_queries(queries: Tensor, frames: int | None = None) -> None:
         f"query {number} of sample {sample} is ({shown}); t must be the index of a whole frame{end} "
         f"and x and y numbers within {FARTHEST} pixels of the model's image; mend or remove it"
     )
+
+
+def scaled_queries(queries: Tensor, scale: Tensor | float) -> Tensor:
+    """Queries (B, N, 3) as (t, x, y), whose positions are multiplied by ``scale``."""
+    return torch.cat([queries[..., :1], queries[..., 1:] * scale], dim=-1)

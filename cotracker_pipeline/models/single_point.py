@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from cotracker_pipeline.models.cotracker2 import CoTracker2
-from cotracker_pipeline.models.encoded_video import EncodedVideo, pixel_scale, scaled_queries
+from cotracker_pipeline.models.encoded_video import EncodedVideo, pixel_scale
 from cotracker_pipeline.models.predictions import combined
-from cotracker_pipeline.models.queries import check_queries
+from cotracker_pipeline.models.queries import check_queries, scaled_queries
 from cotracker_pipeline.models.support_points import local_support, support_points
 from cotracker_pipeline.models.tracker import Tracker
 

@@ -73,6 +73,19 @@ class Run:
         return path.read_text() if path.exists() else None
 
 
+def undisturbed_run(folder: Path) -> Run:
+    """A training in ``folder`` to its end."""
+    run = Run(folder, "undisturbed")
+    assert run.finish() == 0, run.log.read_text()
+    return run
+
+
+def continues(run: Run, undisturbed: Run) -> None:
+    """Started again, it ends as one that nothing happened to."""
+    assert run.finish() == 0, run.log.read_text()
+    assert run.results() == undisturbed.results()
+
+
 def _there(folder: Path, step: str, out: Path, traps: tuple[Trap, ...]) -> None:
     """The whole process."""
     os.chdir(folder)

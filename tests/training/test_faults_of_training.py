@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from killed_training import WARM_UP, InStep, Run, signalled
+from killed_training import WARM_UP, InStep, Run, continues, signalled, undisturbed_run
 from tiny_training import STEPS, prepare
 
 from cotracker_pipeline import train
@@ -30,9 +30,7 @@ from cotracker_pipeline.training.not_finite import MOST_IN_A_ROW
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("undisturbed")
     prepare(folder)
-    run = Run(folder, "undisturbed")
-    assert run.finish() == 0, run.log.read_text()
-    return run
+    return undisturbed_run(folder)
 
 
 @pytest.fixture
@@ -53,11 +51,6 @@ def fails(run: Run, *traps: InStep) -> str:
 
 def steps_kept(run: Run) -> int:
     return torch.load(max(run.state.glob("state-*")), weights_only=True)["step"]
-
-
-def continues(run: Run, undisturbed: Run) -> None:
-    assert run.finish() == 0, run.log.read_text()
-    assert run.results() == undisturbed.results()
 
 
 class NotFiniteLoss:

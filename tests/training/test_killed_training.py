@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from killed_training import WARM_UP, AmidState, AtFileOperation, Run, signalled
+from killed_training import WARM_UP, AmidState, AtFileOperation, Run, continues, signalled, undisturbed_run
 from tiny_training import STEPS, prepare
 
 DRAWN = random.Random(7)
@@ -26,9 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(folder: Path) -> Run:
-    run = Run(folder, "undisturbed")
-    assert run.finish() == 0, run.log.read_text()
-    return run
+    return undisturbed_run(folder)
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +36,6 @@ def seconds(folder: Path, undisturbed: Run) -> float:
     since = time.monotonic()
     assert Run(folder, "timed").finish() == 0
     return time.monotonic() - since
-
-
-def continues(run: Run, undisturbed: Run) -> None:
-    assert run.finish() == 0, run.log.read_text()
-    assert run.results() == undisturbed.results()
 
 
 @pytest.mark.parametrize("share", INSTANTS)

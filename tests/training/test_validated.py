@@ -8,7 +8,7 @@ from typing import get_args
 import pandas as pd
 import pytest
 import torch
-from killed_training import InStep, Run, signalled
+from killed_training import InStep, Run, continues, signalled, undisturbed_run
 from small_models import TINY
 from teams import TeamRun
 from tiny_training import CLIP, STEPS, prepare, sequence
@@ -35,14 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(folder: Path) -> Run:
-    run = Run(folder, "undisturbed")
-    assert run.finish() == 0, run.log.read_text()
-    return run
-
-
-def continues(run: Run, undisturbed: Run) -> None:
-    assert run.finish() == 0, run.log.read_text()
-    assert run.results() == undisturbed.results()
+    return undisturbed_run(folder)
 
 
 def curve(run: Run) -> pd.DataFrame:
